@@ -1,0 +1,92 @@
+//! A volume → files. One driver per format, and [`Root`], the guest's own view of its mount tree.
+
+use crate::bytes::Bytes;
+use crate::error::Result;
+use crate::fact::Listing;
+use crate::limits::Limits;
+use std::fmt;
+use std::io::Read;
+
+/// A path inside a file system or guest: absolute, `/`-separated bytes, not necessarily UTF-8.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GuestPath(Vec<u8>);
+
+/// What a directory entry is; only `Regular` is ever read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileType {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A device, FIFO or socket.
+    Other,
+}
+
+/// What a file system says of a file, the link itself where it is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Kind of the file.
+    pub file_type: FileType,
+    /// Size in bytes, as claimed.
+    pub size: u64,
+    /// Permission bits (`0o7777`); FAT has `0o755`.
+    pub mode: u32,
+}
+
+/// One name in a directory, without `.` and `..`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirEntry {
+    /// Name as stored.
+    pub name: Vec<u8>,
+    /// Kind of the file.
+    pub file_type: FileType,
+}
+
+/// How fstab and root= name a file system, spelled as `blkid` prints it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// `ext4`, `vfat`, `xfs`, `swap` …
+    pub kind: String,
+    /// `UUID`: lower case with dashes, or FAT's `ABCD-EF01`.
+    pub uuid: Option<String>,
+    /// `LABEL`.
+    pub label: Option<String>,
+}
+
+/// A readable file system, named after `std::fs`. Paths are resolved inside it without following links.
+pub trait FileSystem {
+    /// Type, UUID and label.
+    fn identity(&self) -> Identity;
+    /// Opens a regular file.
+    fn open(&self, path: &GuestPath) -> Result<Box<dyn Read + '_>>;
+    /// Lists a directory, at most `limit` entries; more are a gap.
+    fn read_dir(&self, path: &GuestPath, limit: usize) -> Result<Listing<DirEntry>>;
+    /// Kind, size and mode of the file itself; `NotFound` when there is none.
+    fn symlink_metadata(&self, path: &GuestPath) -> Result<Metadata>;
+    /// The target of a symbolic link, as stored (relative or absolute).
+    fn read_link(&self, path: &GuestPath) -> Result<Vec<u8>>;
+}
+
+/// A file system format that [`open`] reads.
+#[derive(Debug)]
+pub struct Driver {
+    /// The name `blkid` gives it.
+    pub name: &'static str,
+    probe: fn(&Bytes) -> Result<bool>,
+    open: fn(Bytes, &Limits) -> Result<Box<dyn FileSystem>>,
+}
+
+impl GuestPath {
+    /// The path as bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for GuestPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::bytes::text(&self.0))
+    }
+}

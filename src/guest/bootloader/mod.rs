@@ -1,0 +1,1 @@
+//! Boot loader configurations → boot entries, in loader order, with the default each firmware path takes.

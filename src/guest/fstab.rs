@@ -1,0 +1,1 @@
+//! fstab → mounts (`man 5 fstab`), read as libmount reads it.

@@ -1,0 +1,1 @@
+//! The one walk over an image that collects every fact.

@@ -1,0 +1,16 @@
+//! Files → facts: everything that checks ask for, collected once into plain data.
+
+pub mod bootloader;
+mod facts;
+pub mod fstab;
+pub mod initrd;
+mod inspect;
+pub mod kernel;
+pub mod modules;
+pub mod os_release;
+pub mod packages;
+
+pub use facts::{
+    Attempt, BootEntry, ConfigOption, Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, Module, ModuleTree,
+    Mount, OsRelease, Package, PartitionTable, Root, SCHEMA, Segment, Unit, Volume,
+};

@@ -1,0 +1,1 @@
+//! os-release → distribution (`man 5 os-release`).

@@ -1,0 +1,12 @@
+//! bootworthy: will this Linux disk image boot and behave in OpenStack, and which Glance properties has it earned?
+//!
+//! Bytes flow one way: source → image → volume → filesystem → initrd → guest → check → property → report.
+//! A module imports only from those listed before it.
+
+pub mod error;
+pub mod fact;
+pub mod limits;
+pub mod bytes;
+pub mod disk;
+pub mod guest;
+pub mod verdict;

@@ -1,0 +1,174 @@
+//! Facts → verdicts: pure functions, no I/O. The rules: what passes, what fails, what could not be looked at.
+
+pub mod check;
+pub mod profile;
+pub mod property;
+mod view;
+
+pub use view::{FactName, View};
+
+use crate::fact::Gap;
+use serde::{Deserialize, Serialize};
+
+/// What a check says: the four words of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Word {
+    /// Holds, with proof.
+    #[serde(rename = "pass")]
+    Pass,
+    /// Does not concern this image, with the reason.
+    #[serde(rename = "n/a")]
+    NotApplicable,
+    /// A fact that it needs could not be had.
+    #[serde(rename = "unknown")]
+    Unknown,
+    /// Does not hold, with evidence.
+    #[serde(rename = "fail")]
+    Fail,
+}
+
+/// A place in the image and what stands there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Path inside the image.
+    pub path: Option<String>,
+    /// Line, from 1.
+    pub line: Option<u32>,
+    /// What was found.
+    pub found: String,
+    /// What was expected; empty evidence of a pass has none.
+    pub expected: Option<String>,
+    /// The boot entry it belongs to.
+    pub entry: Option<String>,
+    /// The line of the file as it stands, for the report to underline `mark` in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The part of `text` that is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
+    /// The exact mend of this place, where one can be written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+impl Evidence {
+    /// Evidence that has no place.
+    pub fn of(found: impl Into<String>) -> Self {
+        Self { found: found.into(), ..Self::default() }
+    }
+
+    /// Evidence at `path`.
+    pub fn at(path: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { path: Some(path.into()), found: found.into(), ..Self::default() }
+    }
+
+    /// Adds the line.
+    #[must_use]
+    pub fn line(mut self, line: u32) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// Adds what was expected.
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// Adds the boot entry.
+    #[must_use]
+    pub fn entry(mut self, entry: impl Into<String>) -> Self {
+        self.entry = Some(entry.into());
+        self
+    }
+}
+
+/// How much a fault or gap weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// One severity lower, and the promise holds all the same: another entry than the default,
+    /// `virtio_net` only in the root tree. Withholds nothing.
+    Minor,
+    /// One severity lower, but the property is withheld: a `nofail` row by device name.
+    Reduced,
+    /// The check's own severity; its properties are withheld.
+    Full,
+}
+
+/// One thing that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where, found and expected.
+    pub evidence: Evidence,
+    /// How much it weighs.
+    pub weight: Weight,
+}
+
+/// What a check found, before severities are applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Holds; never empty.
+    Pass(Vec<Evidence>),
+    /// Does not hold; never empty.
+    Fail(Vec<Fault>),
+    /// Could not be looked at; never empty.
+    Unknown(Vec<Gap>),
+    /// Does not concern this image.
+    NotApplicable(String),
+}
+
+impl Verdict {
+    /// Faults decide, then gaps; without either, proofs; with nothing at all it is unknown, for nothing was looked at.
+    pub fn of(proofs: Vec<Evidence>, faults: Vec<Fault>, gaps: Vec<Gap>) -> Self {
+        if !faults.is_empty() {
+            Self::Fail(faults)
+        } else if !gaps.is_empty() {
+            Self::Unknown(gaps)
+        } else if !proofs.is_empty() {
+            Self::Pass(proofs)
+        } else {
+            Self::Unknown(vec![Gap::new("nothing was found that could be judged")])
+        }
+    }
+
+    /// The word for it.
+    pub fn word(&self) -> Word {
+        match self {
+            Self::Pass(_) => Word::Pass,
+            Self::Fail(_) => Word::Fail,
+            Self::Unknown(_) => Word::Unknown,
+            Self::NotApplicable(_) => Word::NotApplicable,
+        }
+    }
+}
+
+/// What a check says of one boot entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryVerdict {
+    /// [`crate::guest::BootEntry::id`].
+    pub entry: String,
+    /// The verdict for it.
+    pub verdict: Word,
+}
+
+/// A check's whole answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict over all.
+    pub verdict: Verdict,
+    /// The heaviest of its faults, or of its gaps when it is unknown.
+    pub weight: Weight,
+    /// Per boot entry, for the checks that judge them.
+    pub entries: Vec<EntryVerdict>,
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Self {
+        let weight = match &verdict {
+            Verdict::Fail(faults) => faults.iter().map(|fault| fault.weight).max().unwrap_or(Weight::Full),
+            _ => Weight::Full,
+        };
+        Self { verdict, weight, entries: Vec::new() }
+    }
+}

@@ -1,0 +1,1 @@
+//! Severities per profile.

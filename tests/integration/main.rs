@@ -1,0 +1,2 @@
+//! The first tier of integration tests: one binary.
+#![allow(missing_docs, reason = "test code")]
