@@ -1,7 +1,8 @@
 //! fstab → mounts (`man 5 fstab`), read as libmount reads it (`libmount/src/tab_parse.c`).
 
 use crate::bytes::text;
-use crate::error::Error;
+use crate::disk::filesystem::Root;
+use crate::error::{Error, Result};
 use crate::fact::{Gap, Listing};
 use crate::guest::Mount;
 use crate::limits::Limits;
@@ -11,6 +12,15 @@ pub const PATH: &str = "/etc/fstab";
 
 /// Tags that libmount resolves, and whose value it unquotes (`mnt_valid_tagname`).
 const TAGS: &[&str] = &["ID", "UUID", "LABEL", "PARTUUID", "PARTLABEL"];
+
+/// Rows of the guest's fstab; `None` when there is no such file.
+///
+/// # Errors
+/// When the file is there and could not be read.
+pub fn read(root: &Root, limits: &Limits) -> Result<Option<Listing<Mount>>> {
+    let bytes = root.read_if_exists(PATH, limits.config_file)?;
+    Ok(bytes.map(|bytes| parse(&bytes, limits)))
+}
 
 /// All rows; a line that libmount rejects is a gap with its number.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Listing<Mount> {

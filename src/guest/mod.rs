@@ -6,6 +6,8 @@ pub mod fstab;
 pub mod initrd;
 mod inspect;
 pub mod kernel;
+#[cfg(test)]
+mod memory;
 pub mod modules;
 pub mod os_release;
 pub mod packages;
