@@ -1,7 +1,7 @@
 //! The readers of guest files against the tools that own their formats.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "test code")]
 
-use bootworthy::guest::{Mount, fstab};
+use bootworthy::guest::{Mount, Package, fstab, packages};
 use bootworthy::limits::Limits;
 use serde_json::Value;
 use std::fs;
@@ -114,4 +114,43 @@ fn unquoted(source: &str) -> String {
     let quote = value.chars().next().filter(|quote| is_tag && matches!(quote, '"' | '\''));
     let Some((inner, _)) = quote.and_then(|quote| value[1..].rsplit_once(quote)) else { return source.to_owned() };
     format!("{tag}={inner}")
+}
+
+/// A status file of cases that dpkg accepts: co-installed architectures, folded fields, every state, other encodings.
+const STATUS: &[u8] = b"Package: alpha\nStatus: install ok installed\nMaintainer: x\nArchitecture: amd64\nMulti-Arch: same\nVersion: 1:2.0~rc1+dfsg-3+b1\nDescription: caf\xe9 in Latin-1\n Package: not-a-field\n .\n Status: neither\n\nPackage: alpha\nStatus: install ok installed\nMaintainer: x\nArchitecture: i386\nMulti-Arch: same\nVersion: 1:2.0~rc1+dfsg-3+b1\nDescription: x\n\n\n\nPackage: beta\nStatus: deinstall ok config-files\nMaintainer: x\nArchitecture: all\nVersion: 0:7-0\nConfig-Version: 7-0\nConffiles:\n /etc/beta d41d8cd98f00b204e9800998ecf8427e\nDescription: x\n\npackage: gamma\nstatus: hold ok installed\nmaintainer: x\narchitecture: amd64\nversion:   5.0-alpha-1  \ndescription: x\n\nPackage: delta\nStatus: install reinstreq half-installed\nMaintainer: x\nArchitecture: amd64\nVersion: 3\nDescription: x\n\nPackage: epsilon\nStatus: purge ok not-installed\nMaintainer: x\nArchitecture: amd64\nDescription: x\n\nPackage: zeta\nStatus: install ok unpacked\nMaintainer: x\nArchitecture: amd64\nVersion: 1.2.3\nDescription: x\n\nPackage: eta\nStatus: install ok triggers-pending\nMaintainer: x\nArchitecture: all\nVersion: 2:1\nTriggers-Pending: /usr/share/x\nDescription: x\n\nPackage: theta\nMaintainer: x\nArchitecture: all\nVersion: 9\nDescription: no status\n\nPackage: iota\nStatus: deinstall ok half-configured\nMaintainer: x\nArchitecture: all\nVersion: 1\nConfig-Version: 1\nDescription: x\n";
+
+fn dpkg_query(status: &[u8]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("status"), status).unwrap();
+    fs::create_dir(folder.path().join("updates")).unwrap();
+    let format = "-f=${Package} ${Version} ${Architecture} ${db:Status-Status}\n";
+    let rows = output("dpkg-query", &["--admindir", folder.path().to_str().unwrap(), "-W", format]);
+    let mut rows: Vec<String> = String::from_utf8(rows).unwrap().lines().map(str::to_owned).collect();
+    rows.sort();
+    rows
+}
+
+fn our_packages(status: &[u8]) -> Vec<String> {
+    let listing = packages::parse_dpkg("status", status, &Limits::default());
+    assert_eq!(listing.gaps, []);
+    let row = |package: &Package| {
+        let epoch = package.epoch.filter(|&epoch| epoch > 0).map(|epoch| format!("{epoch}:")).unwrap_or_default();
+        let release = package.release.as_ref().map(|release| format!("-{release}")).unwrap_or_default();
+        let arch = package.arch.as_deref().unwrap_or_default();
+        let state = package.state.as_deref().unwrap_or("installed");
+        format!("{} {epoch}{}{release} {arch} {state}", package.name, package.version)
+    };
+    let mut rows: Vec<String> = listing.items.iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn packages_equal_dpkg_query() {
+    assert_eq!(our_packages(STATUS), dpkg_query(STATUS));
+    assert_eq!(our_packages(STATUS).len(), 8);
+    let own = fs::read("/var/lib/dpkg/status").unwrap();
+    assert_eq!(our_packages(&own), dpkg_query(&own));
+    let without_end = own.trim_ascii_end();
+    assert_eq!(our_packages(without_end), dpkg_query(&own));
 }
