@@ -173,7 +173,7 @@ fn architecture(root: &Root) -> Result<String> {
 }
 
 /// `e_machine`, class and byte order (`include/uapi/linux/elf-em.h`) under OpenStack's names.
-fn machine(header: &[u8]) -> Result<String> {
+pub(super) fn machine(header: &[u8]) -> Result<String> {
     let cut = || Error::corrupt("ELF header", format!("{} bytes of it are there", header.len()));
     let &[_, _, _, _, class, order, ..] = header else { return Err(cut()) };
     let machine = if order == 2 { be_u16(header, 18) } else { le_u16(header, 18) }.ok_or_else(cut)?;
