@@ -1,1 +1,6 @@
-//! Boot loader configurations → boot entries, in loader order, with the default each firmware path takes.
+//! Boot loader configurations → boot entries.
+
+pub(crate) mod disk;
+pub(crate) mod grub;
+
+pub use disk::OpenVolume;
