@@ -1,7 +1,8 @@
 //! GRUB's commands, as far as they decide what is started (`info grub`, "Commands").
 
 use super::environment::Value;
-use super::evaluator::{Evaluator, Frame, Outcome, Place};
+use super::evaluator::{Evaluator, Frame, Outcome};
+use super::files::Place;
 use super::lexer::{Part, Word};
 use super::menu::{Item, Loaded};
 use super::parser::Block;

@@ -1,7 +1,8 @@
 //! A menu → what can be started from it, and what is started when nobody chooses (`grub-core/normal/menu.c`).
 
 use super::environment::{Environment, Value};
-use super::evaluator::{Config, Evaluator, Frame, Place};
+use super::evaluator::{Evaluator, Frame};
+use super::files::{Config, Place};
 use super::parser::Block;
 use std::rc::Rc;
 

@@ -1,17 +1,19 @@
 //! grub.cfg and its environment block → entries in menu order (`info grub`, "Shell-like scripting").
 
+mod branches;
 mod commands;
 mod condition;
 mod environment;
 mod evaluator;
+mod files;
 mod lexer;
 mod menu;
 mod parser;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use evaluator::{Config, Place};
-pub(crate) use menu::{Attempt, Entry};
+pub(crate) use files::{Config, Place};
+pub(crate) use menu::Entry;
 
 use super::disk::Disk;
 use crate::fact::Listing;

@@ -316,7 +316,7 @@ mod tests {
             ("a\nb | c", 1, 2),
             ("a\n}", 1, 2),
             ("a\nif b; then c", 1, 2),
-            (deep.as_str(), 0, 25),
+            (deep.as_str(), 0, 24),
         ] {
             let script = parse(source.as_bytes());
             assert_eq!(script.statements.len(), kept, "{source}");
