@@ -1,7 +1,9 @@
 //! A volume → files. One driver per format, and [`Root`], the guest's own view of its mount tree.
 
+mod directory;
 mod root;
 
+pub use directory::Directory;
 pub use root::Root;
 
 use crate::bytes::{Bytes, text};
