@@ -1,2 +1,5 @@
 //! The first tier of integration tests: one binary.
 #![allow(missing_docs, reason = "test code")]
+
+mod common;
+mod layers;
