@@ -3,3 +3,4 @@
 
 mod common;
 mod layers;
+mod readers_guest;
