@@ -5,6 +5,7 @@ mod tree;
 
 pub use modinfo::{decompress, parse_modinfo};
 pub use tree::read_tree;
+pub(crate) use tree::trimmed;
 
 use crate::bytes::text;
 use crate::error::{Error, Result};
