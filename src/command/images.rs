@@ -119,7 +119,7 @@ impl Images {
 }
 
 /// The path as the user wrote it; bytes that are not UTF-8 as `\\xNN`.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     crate::bytes::text(path.as_os_str().as_bytes())
 }
 

@@ -7,7 +7,7 @@ mod style;
 mod text;
 
 pub use list::{checks, explain};
-pub use style::Style;
+pub use style::{Style, human};
 
 use crate::error::Error;
 use crate::guest::Guest;

@@ -1,9 +1,8 @@
 //! The first lines: what the image is, and where each boot entry finds its drivers.
 
-use super::super::escape;
 use super::super::style::{Paint, Style};
+use super::super::{escape, human};
 use crate::guest::Guest;
-use crate::limits::{GIB, KIB, MIB};
 use crate::verdict::boot::placements;
 
 /// `name  Debian GNU/Linux 13 (trixie) x86_64 · qcow2 zstd, 10 GiB virtual · GPT, ext4 root, bios+uefi`
@@ -45,17 +44,6 @@ fn layout(guest: &Guest) -> String {
     let firmware = entries.iter().find_map(|entry| entry.firmware.known()).filter(|firmware| !firmware.is_empty());
     parts.extend(firmware.map(|firmware| firmware.join("+")));
     parts.join(", ")
-}
-
-/// A size in the largest unit that gives a short number: `10 GiB`, `1.5 GiB`, `512 bytes`.
-pub(super) fn human(bytes: u64) -> String {
-    for (unit, name) in [(GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")] {
-        if let Some(whole) = bytes.checked_div(unit).filter(|whole| *whole > 0) {
-            let tenths = (bytes % unit).saturating_mul(10) / unit;
-            return if tenths == 0 { format!("{whole} {name}") } else { format!("{whole}.{tenths} {name}") };
-        }
-    }
-    format!("{bytes} bytes")
 }
 
 /// One row per entry: where each driver is.
@@ -105,20 +93,6 @@ fn narrow<const N: usize>(rows: &[[String; N]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        for (bytes, text) in [
-            (0, "0 bytes"),
-            (512, "512 bytes"),
-            (1024, "1 KiB"),
-            (3 << 29, "1.5 GiB"),
-            (10 << 30, "10 GiB"),
-            (u64::MAX, "17179869183.9 GiB"),
-        ] {
-            assert_eq!(human(bytes), text);
-        }
-    }
 
     #[test]
     fn a_narrow_terminal_gets_one_line_per_cell() {
