@@ -24,7 +24,8 @@ impl Cache {
 
     /// Fills `buf` from `offset`, as [`crate::bytes::ReadAt::read_at`] does.
     pub(super) fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> Result<()> {
-        let (start, skip) = (offset.saturating_sub(offset % PART), usize::try_from(offset % PART).unwrap_or(usize::MAX));
+        let (start, skip) =
+            (offset.saturating_sub(offset % PART), usize::try_from(offset % PART).unwrap_or(usize::MAX));
         let Some(end) = skip.checked_add(buf.len()).filter(|end| u64::try_from(*end).is_ok_and(|end| end <= PART))
         else {
             return self.inner.read_at(offset, buf);

@@ -60,7 +60,7 @@ fn read(disk: &Bytes, limits: &Limits) -> Result<Scan> {
     }
     .into();
     let (sector, primary, backup) = copies(disk, limits, &mut flaws)?;
-    let (Some(table), _) | (None, Some(table)) = (&primary, &backup) else {
+    let ((Some(table), _) | (None, Some(table))) = (&primary, &backup) else {
         return Err(Error::corrupt("GPT", "neither copy can be read"));
     };
     if let (Some(primary), Some(backup)) = (&primary, &backup) {
