@@ -1,7 +1,7 @@
 //! The bodies that are kept while an initrd streams past: wanted modules and modules.builtin, as facts.
 
 use super::cpio::Entry;
-use super::input::count;
+use super::stream::count;
 use super::rootfs::Content;
 use crate::error::Error;
 use crate::guest::modules::{decompress, module_name, parse_builtin, parse_modinfo};

@@ -8,6 +8,7 @@ mod input;
 mod inventory;
 mod keep;
 mod rootfs;
+mod stream;
 mod unpack;
 
 pub use inventory::{Located, Location, locate, locate_in};

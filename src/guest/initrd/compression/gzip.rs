@@ -3,7 +3,8 @@
 use super::{Unpack, difference, refused};
 use crate::bytes::{le_u32, slice};
 use crate::guest::initrd::halt::{Halt, Place};
-use crate::guest::initrd::input::{Input, Stream as _};
+use crate::guest::initrd::input::Input;
+use crate::guest::initrd::stream::Stream as _;
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// One member. Linux skips its checksum without a look.

@@ -4,7 +4,8 @@ use super::{Unpack, refused};
 use crate::bytes::{le_u16, le_u32, le_u64, slice};
 use crate::error::Error;
 use crate::guest::initrd::halt::Halt;
-use crate::guest::initrd::input::{Input, Stream as _};
+use crate::guest::initrd::input::Input;
+use crate::guest::initrd::stream::Stream as _;
 use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation as _, OutBuffer};
 
 const MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];

@@ -1,10 +1,11 @@
 //! The tree that Linux builds while it unpacks: names, types, hard and symbolic links, later entries over earlier ones.
 //! `do_name`, `do_symlink`, `clean_path` and `maybe_link` of `init/initramfs.c` on a tree without contents.
 
+mod lookup;
+
 use super::cpio::Entry;
 use crate::error::Error;
 use crate::guest::Module;
-use crate::limits::{MAX_NAME, MAX_SYMLINKS};
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,10 +17,6 @@ pub(super) const SYMLINK: u32 = 0o120_000;
 /// Block and character devices, FIFOs and sockets.
 const SPECIAL: &[u32] = &[0o060_000, 0o020_000, 0o010_000, 0o140_000];
 
-/// Path components looked up for one initrd: a Debian one needs 60 000; paths through links could ask for billions.
-const STEPS: u64 = 20_000_000;
-/// Bytes of all names and link targets; a Debian initrd has 100 000.
-const NAMES: usize = 64 * 1024 * 1024;
 const ROOT: usize = 0;
 
 /// What was kept of a regular file.
@@ -107,14 +104,6 @@ impl Rootfs {
         rootfs
     }
 
-    /// Which bound was reached, if one was.
-    pub(super) fn exhausted(&self) -> Option<String> {
-        if self.steps.get() > STEPS {
-            return Some(format!("its paths need more than {STEPS} look-ups"));
-        }
-        (self.names > NAMES).then(|| format!("its names have more than {NAMES} bytes"))
-    }
-
     /// `do_name`: makes room for the entry, and makes what it stands for.
     pub(super) fn place(&mut self, entry: &Entry) -> Placed {
         self.names = self.names.saturating_add(entry.name.len());
@@ -149,64 +138,12 @@ impl Rootfs {
         self.links.clear();
     }
 
-    /// The file at `path`, links followed.
-    pub(super) fn file(&self, path: &[u8]) -> Option<&File> {
-        match self.nodes.get(self.walk(ROOT, path, true)?)? {
-            Node::Regular(file) => Some(file),
-            _ => None,
-        }
-    }
-
     /// The regular file that [`Placed::File`] named.
     pub(super) fn file_mut(&mut self, node: usize) -> Option<&mut File> {
         match self.nodes.get_mut(node)? {
             Node::Regular(file) => Some(file),
             _ => None,
         }
-    }
-
-    /// The directory at `path`, links followed.
-    pub(super) fn directory(&self, path: &[u8]) -> Option<usize> {
-        let node = self.walk(ROOT, path, true)?;
-        matches!(self.nodes.get(node)?, Node::Directory { .. }).then_some(node)
-    }
-
-    /// The path of a directory without links.
-    pub(super) fn path(&self, mut directory: usize) -> Vec<u8> {
-        let mut names = Vec::new();
-        while let Some(Node::Directory { parent, name, .. }) = self.nodes.get(directory).filter(|_| directory != ROOT) {
-            names.push(name.as_slice());
-            directory = *parent;
-        }
-        names.push(b"");
-        names.reverse();
-        names.join(&b'/')
-    }
-
-    /// Directories in `directory`, by name.
-    pub(super) fn directories(&self, directory: usize) -> impl Iterator<Item = (&[u8], usize)> {
-        let is_directory = |node: usize| matches!(self.nodes.get(node), Some(Node::Directory { .. }));
-        self.children(directory).filter(move |(_, node)| is_directory(*node))
-    }
-
-    /// Regular files in `directory` by name, those behind symbolic links too.
-    pub(super) fn files(&self, directory: usize) -> impl Iterator<Item = (&[u8], &File)> {
-        self.children(directory).filter_map(move |(name, node)| match self.nodes.get(node)? {
-            Node::Regular(file) => Some((name, file)),
-            Node::Symlink(_) => match self.nodes.get(self.walk(directory, name, true)?)? {
-                Node::Regular(file) => Some((name, file)),
-                _ => None,
-            },
-            _ => None,
-        })
-    }
-
-    fn children(&self, directory: usize) -> impl Iterator<Item = (&[u8], usize)> {
-        let children = match self.nodes.get(directory) {
-            Some(Node::Directory { children, .. }) => Some(children),
-            _ => None,
-        };
-        children.into_iter().flatten().map(|(name, node)| (name.as_slice(), *node))
     }
 
     fn make_directory(&mut self, entry: &Entry) -> Option<bool> {
@@ -298,34 +235,6 @@ impl Rootfs {
         Some(())
     }
 
-    /// Folder and name for something new: the folder is there, the name is not.
-    fn free<'p>(&self, path: &'p [u8]) -> Option<(usize, &'p [u8])> {
-        let (folder, name) = self.parent(path)?;
-        self.child(folder, name).is_none().then_some((folder, name))
-    }
-
-    /// The folder that `path` lies in, and its last component.
-    fn parent<'p>(&self, path: &'p [u8]) -> Option<(usize, &'p [u8])> {
-        let end = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash.saturating_add(1));
-        let (folder, name) = path.split_at_checked(end)?;
-        if matches!(name, b"" | b"." | b"..") || name.len() > MAX_NAME {
-            return None;
-        }
-        let node = self.walk(ROOT, folder, true)?;
-        (self.kind(node) == DIRECTORY).then_some((node, name))
-    }
-
-    fn kind(&self, node: usize) -> u32 {
-        self.nodes.get(node).map_or(0, Node::kind)
-    }
-
-    fn child(&self, folder: usize, name: &[u8]) -> Option<usize> {
-        match self.nodes.get(folder)? {
-            Node::Directory { children, .. } => children.get(name).copied(),
-            _ => None,
-        }
-    }
-
     fn add_directory(&mut self, parent: usize, name: &[u8]) {
         let node = Node::Directory { parent, name: name.to_vec(), children: BTreeMap::new() };
         self.add(parent, name, node);
@@ -342,37 +251,6 @@ impl Rootfs {
         if let Some(Node::Directory { children, .. }) = self.nodes.get_mut(folder) {
             children.insert(name.to_vec(), node);
         }
-    }
-
-    /// Resolves `path` from `from` as `path_resolution(7)` says; `follow` says whether a link at the end is followed too.
-    fn walk(&self, from: usize, path: &[u8], follow: bool) -> Option<usize> {
-        let mut ahead: Vec<&[u8]> = path.split(|byte| *byte == b'/').rev().collect();
-        let mut here = if path.starts_with(b"/") { ROOT } else { from };
-        let mut links = 0_usize;
-        while let Some(component) = ahead.pop() {
-            self.steps.set(self.steps.get().saturating_add(1));
-            if self.steps.get() > STEPS || component.len() > MAX_NAME {
-                return None;
-            }
-            let Node::Directory { parent, children, .. } = self.nodes.get(here)? else { return None };
-            let next = match component {
-                b"" | b"." => here,
-                b".." => *parent,
-                name => *children.get(name)?,
-            };
-            match self.nodes.get(next)? {
-                Node::Symlink(target) if follow || !ahead.is_empty() => {
-                    links = links.saturating_add(1);
-                    if links > MAX_SYMLINKS {
-                        return None;
-                    }
-                    here = if target.starts_with(b"/") { ROOT } else { here };
-                    ahead.extend(target.split(|byte| *byte == b'/').rev());
-                }
-                _ => here = next,
-            }
-        }
-        Some(here)
     }
 }
 
