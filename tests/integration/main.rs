@@ -1,2 +1,4 @@
 //! The first tier of integration tests: one binary.
 #![allow(missing_docs, reason = "test code")]
+
+mod checks;
