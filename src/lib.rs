@@ -10,3 +10,5 @@ pub mod bytes;
 pub mod disk;
 pub mod guest;
 pub mod verdict;
+pub mod manifest;
+pub mod report;

@@ -4,15 +4,19 @@ pub mod boot;
 pub mod check;
 pub mod profile;
 pub mod property;
+mod assess;
 mod fstab;
 mod spec;
 mod tally;
 mod view;
 
+pub use assess::{BusState, FeatureState, Finding, Outcome, Report, Summary, assess, exit_code};
+pub use boot::{BootRow, BootTable};
 pub use tally::Tally;
 pub use view::{FactName, Lookup, View};
 
 use crate::fact::Gap;
+use profile::Severity;
 use serde::{Deserialize, Serialize};
 
 /// What the user asked of the judging; nothing in it can earn a property that the facts do not.
@@ -20,6 +24,10 @@ use serde::{Deserialize, Serialize};
 pub struct Options {
     /// Modules that must be in the initrd even where the root tree alone would do (`--require-in-initrd`).
     pub require_in_initrd: Vec<String>,
+    /// The lightest severity that makes an image unfit (`--fail-on`).
+    pub fail_on: Severity,
+    /// Severities that the user set for checks by id; they change exit codes, never what is earned.
+    pub severities: Vec<(String, Severity)>,
 }
 
 /// What a check says: the four words of the report.
@@ -190,6 +198,20 @@ pub struct Judgement {
     pub entries: Vec<EntryVerdict>,
     /// What is worth saying and changes nothing: a missing softdep, a lighter fault beside a heavier gap.
     pub notes: Vec<Evidence>,
+}
+
+impl Judgement {
+    /// Why it is not a plain pass: the first fault, the first gap, or why it does not apply.
+    pub fn reason(&self) -> Option<String> {
+        match &self.verdict {
+            Verdict::Pass(_) => None,
+            Verdict::Fail(faults) => {
+                faults.iter().max_by_key(|fault| fault.weight).map(|fault| fault.evidence.found.clone())
+            }
+            Verdict::Unknown(gaps) => gaps.first().map(|gap| gap.reason.clone()),
+            Verdict::NotApplicable(reason) => Some(reason.clone()),
+        }
+    }
 }
 
 impl From<Verdict> for Judgement {

@@ -242,7 +242,9 @@ pub(super) fn resolve<'a>(view: &View<'a>, tag: Tag, value: &str) -> Option<Reso
         return Some(Resolved::Several(exact.iter().map(|volume| volume.number).collect()));
     }
     if !gaps.is_empty() {
-        gaps.into_iter().for_each(|gap| view.miss(gap));
+        for gap in gaps {
+            view.miss(gap);
+        }
         return None;
     }
     Some(match (exact.first(), matches.as_slice()) {

@@ -58,6 +58,11 @@ impl Tally {
         self.entries.push(entry);
     }
 
+    /// Something does not hold.
+    pub fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
     /// Adds another verdict, its faults and gaps weighing at most `most`.
     pub fn add(&mut self, verdict: Verdict, most: Weight) {
         match verdict {

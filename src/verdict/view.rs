@@ -32,6 +32,25 @@ pub enum FactName {
     Units,
 }
 
+impl FactName {
+    /// The field of [`Guest`].
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::PartitionTable => "partition_table",
+            Self::Volumes => "volumes",
+            Self::Root => "root",
+            Self::Os => "os",
+            Self::BootEntries => "boot_entries",
+            Self::Kernels => "kernels",
+            Self::Initrds => "initrds",
+            Self::Fstab => "fstab",
+            Self::Packages => "packages",
+            Self::Units => "units",
+        }
+    }
+}
+
 /// What a list says of one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup<'a, T> {
@@ -102,7 +121,9 @@ impl<'a> View<'a> {
     pub fn certain<T>(&self, part: impl FnOnce(&Self) -> T) -> Option<T> {
         let (result, gaps) = self.apart(part);
         let certain = gaps.is_empty();
-        gaps.into_iter().for_each(|gap| self.miss(gap));
+        for gap in gaps {
+            self.miss(gap);
+        }
         certain.then_some(result)
     }
 

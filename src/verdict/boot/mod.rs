@@ -4,10 +4,12 @@
 mod cmdline;
 mod root;
 mod shelf;
+mod table;
 
 pub use cmdline::{Cmdline, is_network_root};
 pub use root::{root_driver, root_filesystem, root_volume};
 pub use shelf::{File, Missing, Place, Shelf, module_name, place_of};
+pub use table::{BootRow, BootTable, boot_table};
 
 use super::{EntryVerdict, Evidence, Judgement, Lookup, Tally, Verdict, View, Weight};
 use crate::fact::Gap;
@@ -82,7 +84,9 @@ impl<'v, 'a> Start<'v, 'a> {
         if faults.is_empty() {
             return Some(initrds);
         }
-        faults.into_iter().for_each(|fault| tally.fault(Weight::Full, fault));
+        for fault in faults {
+            tally.fault(Weight::Full, fault);
+        }
         None
     }
 
@@ -269,7 +273,9 @@ fn judge_entry(view: &View<'_>, entry: &BootEntry, rule: Rule, path: &[Rule]) ->
     if let Verdict::Fail(faults) = &mut judgement.verdict
         && takes_over.iter().any(passes)
     {
-        faults.iter_mut().for_each(|fault| fault.weight = Weight::Minor);
+        for fault in faults {
+            fault.weight = Weight::Minor;
+        }
         judgement.weight = Weight::Minor;
     }
     judgement
@@ -284,7 +290,9 @@ fn judge_attempt(
 ) -> Judgement {
     let mut tally = Tally::default();
     let ((), gaps) = view.apart(|view| rule(&Start { view, entry, attempt, is_beside_initrd }, &mut tally));
-    gaps.into_iter().for_each(|gap| tally.gap(Weight::Full, gap));
+    for gap in gaps {
+        tally.gap(Weight::Full, gap);
+    }
     tally.judgement()
 }
 

@@ -145,7 +145,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
         Some((&option.value, option.line))
     }
 
-    /// Whether a softdep is met: it names a module, or an alias such as `crc32c` of crc32c_generic and crc32c_intel.
+    /// Whether a softdep is met: it names a module, or an alias such as `crc32c` of `crc32c_generic`.
     fn has_like(&self, name: &str) -> bool {
         let is_like =
             |module: &str| module.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));

@@ -30,7 +30,7 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     let Some(root) = cmdline.root else { return start.view.miss(no_root(start)) };
     match Spec::of_root(&root) {
         Spec::Tag(..) | Spec::Offset(..) | Spec::Mapped | Spec::Network => {
-            tally.proof(start.at_line(format!("root={root}")))
+            tally.proof(start.at_line(format!("root={root}")));
         }
         Spec::Device(_) | Spec::Removable => {
             fault(start, tally, format!("root={root} follows the disk bus or the order of discovery"));

@@ -27,7 +27,9 @@ fn run(view: &View<'_>, tally: &mut Tally) {
         if let Some(volume) = holds.filter(|_| has_root && gaps.is_empty()) {
             tally.proof(row.at_spec(format!("{} is volume {}", row.mount.spec, volume.number)));
         }
-        gaps.into_iter().for_each(|gap| tally.gap(row.weight, gap));
+        for gap in gaps {
+            tally.gap(row.weight, gap);
+        }
     }
 }
 

@@ -91,13 +91,12 @@ fn in_initrd(start: &Start<'_, '_>, tally: &mut Tally, modules: &[&str]) {
     let Some(shelf) = start.early(tally) else { return };
     for module in modules {
         match shelf.place(module) {
-            None => {}
             Some(Place::BuiltIn(proof)) => tally.proof(proof.entry(start.entry.id.clone())),
-            Some(Place::File(file)) => {
-                if shelf.record(&file).is_some() {
-                    tally.proof(start.at(place_of(&file), format!("{module}: {}", file.path)));
-                }
+            Some(Place::File(file)) if shelf.record(&file).is_some() => {
+                tally.proof(start.at(place_of(&file), format!("{module}: {}", file.path)));
             }
+            // What could not be read of it is a gap.
+            Some(Place::File(_)) | None => {}
             Some(Place::Absent) => {
                 let evidence = start.at(start.archive_path(), absent(start, module)).expected(format!("{module}.ko"));
                 start.missing(tally, Weight::Full, evidence);

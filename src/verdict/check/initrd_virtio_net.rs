@@ -33,13 +33,12 @@ pub(super) const CHECK: Check = Check {
 fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     let Some(early) = start.early(tally) else { return };
     match early.place(MODULE) {
-        None => {}
         Some(Place::BuiltIn(proof)) => tally.proof(proof.entry(start.entry.id.clone())),
-        Some(Place::File(file)) => {
-            if early.record(&file).is_some() {
-                tally.proof(start.at(place_of(&file), format!("{MODULE}: {}", file.path)));
-            }
+        Some(Place::File(file)) if early.record(&file).is_some() => {
+            tally.proof(start.at(place_of(&file), format!("{MODULE}: {}", file.path)));
         }
+        // What could not be read of it is a gap.
+        Some(Place::File(_)) | None => {}
         Some(Place::Absent) => judge_absent(start, tally),
     }
 }

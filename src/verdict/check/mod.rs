@@ -1,4 +1,4 @@
-//! The checks: what must hold for an image to boot and behave in OpenStack, each with why and how to mend it.
+//! The checks: what must hold for an image to boot and behave in `OpenStack`, each with why and how to mend it.
 
 mod boot_entry_resolves;
 mod cmdline_root_resolves;
