@@ -4,7 +4,7 @@ use super::images::{Images, Inspected};
 use super::judging::Judging;
 use super::{is_colourful, print, width};
 use crate::cli::EXIT_CODES;
-use crate::report::{FORMATS, Style, Verbosity};
+use crate::report::{FORMATS, Style, Verbosity, find};
 use crate::verdict::{Report, assess, exit_code};
 use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
@@ -39,10 +39,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
-    let style = Style { colour: is_colourful(), width: width(), verbosity };
-    let format = FORMATS.iter().find(|format| format.name == args.format);
-    if let Some(format) = format {
-        print(&(format.render)(&reports.iter().collect::<Vec<_>>(), style))?;
+    let style = Style { has_colour: is_colourful(), width: width(), verbosity };
+    if let Some(format) = find(&args.format) {
+        print(&(format.write)(&reports, style))?;
     }
     Ok(ExitCode::from(exit_code(reports.iter().map(|report| report.result))))
 }

@@ -5,6 +5,7 @@ use crate::bytes::read_capped;
 use crate::error::{Error, Result};
 use crate::guest::{Guest, Options, SCHEMA};
 use crate::limits::Limits;
+use crate::report::escape;
 use crate::worker::{self, Answer, Job, Kind, Stats};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::fs::{Mode, OFlags};
@@ -112,7 +113,7 @@ impl Images {
         let mut err = std::io::stderr().lock();
         for (path, (_, answer)) in self.images.iter().zip(answers) {
             let Stats { reads, bytes, cpu_us } = answer.stats;
-            let name = crate::report::escape::line(&shown(path));
+            let name = escape(&shown(path));
             writeln!(err, "stats: {name}: {reads} reads, {bytes} bytes, {} ms of processor time", cpu_us / 1000)?;
         }
         Ok(())
@@ -180,7 +181,7 @@ impl Bars {
 
     fn add(&self, name: &str) -> ProgressBar {
         let bar = self.0.add(ProgressBar::new_spinner());
-        bar.set_prefix(crate::report::escape::line(name));
+        bar.set_prefix(escape(name));
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})") {
             bar.set_style(style);
         }

@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         match inspect(args, file) {
             Ok(guest) => {
                 let (text, standing) = describe(&guest, &allowed);
-                let name = escape::line(&images::shown(file));
+                let name = escape(&images::shown(file));
                 print(&if args.files.len() > 1 { format!("{name}\n{text}\n") } else { text })?;
                 worst = worst.max(standing);
             }
@@ -133,8 +133,8 @@ fn row(segment: &Segment, number: u32, initrd: &Initrd) -> String {
 }
 
 fn unread(gap: &Gap) -> String {
-    let path = gap.path.as_ref().map(|path| format!("{}: ", escape::line(path))).unwrap_or_default();
-    format!("unknown: {path}{}\n", escape::line(&gap.reason))
+    let path = gap.path.as_ref().map(|path| format!("{}: ", escape(path))).unwrap_or_default();
+    format!("unknown: {path}{}\n", escape(&gap.reason))
 }
 
 /// What is wrong with the archive: fatal is what Linux refuses.
@@ -147,7 +147,7 @@ fn flaws(initrd: &Initrd) -> (String, Standing) {
     let mut text = String::new();
     for flaw in &flaws.items {
         let word = if flaw.fatal { "error: Linux refuses this archive" } else { "warning" };
-        text += &format!("{word}: {} [{}]\n", escape::line(&flaw.found), escape::line(&flaw.id));
+        text += &format!("{word}: {} [{}]\n", escape(&flaw.found), escape(&flaw.id));
         if flaw.fatal {
             standing = Standing::Broken;
         }
@@ -172,7 +172,7 @@ fn drivers(guest: &Guest, initrd: &Initrd, allowed: &[String]) -> (String, Stand
     let mut best = Standing::Broken;
     for tree in &trees.items {
         let count = tree.files.known().map_or(0, |files| files.items.len());
-        text += &format!("{}: {count} modules\n", escape::line(&tree.version));
+        text += &format!("{}: {count} modules\n", escape(&tree.version));
         let mut worst = Standing::Sound;
         for name in DRIVERS {
             let mut location = locate_in(tree, name);
@@ -202,7 +202,7 @@ fn rooted<'g>(guest: &'g Guest, tree: &ModuleTree) -> Option<&'g ModuleTree> {
 
 fn describe_driver(location: &Location, beside: Option<&Location>) -> (String, Standing) {
     let elsewhere = match beside {
-        Some(Location::File { path, .. }) => format!(" (root tree: {})", escape::line(path)),
+        Some(Location::File { path, .. }) => format!(" (root tree: {})", escape(path)),
         Some(Location::Missing) => " (nor in the root tree)".to_owned(),
         _ => String::new(),
     };
@@ -212,13 +212,13 @@ fn describe_driver(location: &Location, beside: Option<&Location>) -> (String, S
         Location::Unknown(gap) => (unread(gap).trim_end().to_owned(), Standing::Unknown),
         Location::File { path, needs } => {
             let word = |(name, is_there): &(String, bool)| {
-                format!("{} {}", escape::line(name), if *is_there { "✓" } else { "✗ missing" })
+                format!("{} {}", escape(name), if *is_there { "✓" } else { "✗ missing" })
             };
             let list: Vec<String> = needs.iter().map(word).collect();
             let needed = if list.is_empty() { String::new() } else { format!("  needs {}", list.join(" ")) };
             let is_loadable = needs.iter().all(|(_, is_there)| *is_there);
             let standing = if is_loadable { Standing::Sound } else { Standing::Broken };
-            (escape::line(path) + &needed, standing)
+            (escape(path) + &needed, standing)
         }
     }
 }

@@ -63,7 +63,7 @@ pub fn failed(error: &anyhow::Error) -> ExitCode {
     if error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|io| io.kind() == ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
-    let mut text = format!("error: {}\n", escape::line(&format!("{error:#}")));
+    let mut text = format!("error: {}\n", escape(&format!("{error:#}")));
     if let Some(error) = error.downcast_ref::<Error>() {
         text.push_str(&advice(error));
     }
@@ -75,7 +75,7 @@ pub fn failed(error: &anyhow::Error) -> ExitCode {
 /// The `why` and `help` lines of an error.
 fn advice(error: &Error) -> String {
     let line = |key: &str, text: &Option<String>| {
-        text.as_ref().map(|text| format!("  = {key}: {}\n", escape::line(text))).unwrap_or_default()
+        text.as_ref().map(|text| format!("  = {key}: {}\n", escape(text))).unwrap_or_default()
     };
     line("why", &error.why) + &line("help", &error.help)
 }

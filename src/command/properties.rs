@@ -5,7 +5,7 @@ use super::judging::Judging;
 use super::{failed, print};
 use crate::cli::EXIT_CODES;
 use crate::manifest::{FORMATS, Manifest};
-use crate::report::escape;
+use crate::report::{escape, escape_lines};
 use crate::verdict::{Outcome, Report, assess, exit_code};
 use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
@@ -66,7 +66,7 @@ fn render(args: &Args, report: &Report) -> String {
         withheld: &report.withheld,
     };
     let format = FORMATS.iter().find(|format| format.name == args.format);
-    format.map(|format| escape::block(&(format.render)(&manifest))).unwrap_or_default()
+    format.map(|format| escape_lines(&(format.render)(&manifest))).unwrap_or_default()
 }
 
 /// Several JSON objects become one array; shell lines follow each other.
@@ -82,7 +82,7 @@ fn join(format: &str, texts: &[String]) -> String {
 
 fn undecided(name: &str) -> std::io::Result<()> {
     use std::io::Write as _;
-    let name = escape::line(name);
+    let name = escape(name);
     writeln!(std::io::stderr(), "error: {name}: a check that counts could not be judged, so no property is printed")?;
     writeln!(std::io::stderr(), "  = help: `bootworthy check {name}` says which, and why")
 }

@@ -1,43 +1,27 @@
-//! `bootworthy.report/1`: its own structs, so that a change of the program is not a change of the format.
+//! `bootworthy.report/1`: one object for one image, an array in order for several.
 
 use super::{Format, Style};
-use crate::error::{Error, ErrorKind};
+use crate::error::ErrorKind;
 use crate::guest::OsRelease;
 use crate::verdict::profile::Severity;
-use crate::verdict::property::{Earned, Withheld};
-use crate::verdict::{EntryVerdict, Evidence, Finding, Outcome, Report, Summary, Word};
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
+use crate::verdict::{Evidence, Finding, Outcome, Report, Summary, Word};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
-/// The `schema` of JSON reports.
-const SCHEMA: &str = "bootworthy.report/1";
-
-pub(super) const FORMAT: Format = Format { name: "json", render };
-
-/// One object for one image, an array in order for several.
-fn render(reports: &[&Report], _: Style) -> String {
-    let documents: Vec<Document<'_>> = reports.iter().map(|report| Document::of(report)).collect();
-    let text = match documents.as_slice() {
-        [one] => serde_json::to_string_pretty(one),
-        several => serde_json::to_string_pretty(several),
-    };
-    // Strings, numbers and lists always serialise.
-    text.unwrap_or_default() + "\n"
-}
+pub(super) const FORMAT: Format = Format { name: "json", summary: "bootworthy.report/1, for programs", write };
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct JsonReport<'a> {
     schema: &'static str,
     tool: Tool,
-    profile: &'static str,
-    image: Image<'a>,
+    profile: &'a str,
+    image: JsonImage<'a>,
     os: Option<Os<'a>>,
     result: Outcome,
-    checks: Vec<CheckResult<'a>>,
-    properties: Properties<'a>,
-    withheld: Vec<Refusal<'a>>,
-    not_checked_yet: &'a [&'static str],
-    error: Option<Failure<'a>>,
+    checks: Vec<JsonCheck<'a>>,
+    properties: Map<String, Value>,
+    withheld: Vec<JsonWithheld<'a>>,
+    error: Option<JsonError<'a>>,
     summary: Summary,
 }
 
@@ -48,7 +32,7 @@ struct Tool {
 }
 
 #[derive(Serialize)]
-struct Image<'a> {
+struct JsonImage<'a> {
     path: &'a str,
     format: Option<&'a str>,
     virtual_size: Option<u64>,
@@ -58,23 +42,30 @@ struct Image<'a> {
 struct Os<'a> {
     id: &'a str,
     version_id: Option<&'a str>,
+    version_codename: Option<&'a str>,
     pretty_name: Option<&'a str>,
     architecture: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct CheckResult<'a> {
-    id: &'static str,
+struct JsonCheck<'a> {
+    id: &'a str,
     severity: Severity,
     verdict: Word,
-    entries: &'a [EntryVerdict],
-    evidence: Vec<Place<'a>>,
+    entries: Vec<JsonEntry<'a>>,
+    evidence: Vec<JsonEvidence<'a>>,
     reason: Option<&'a str>,
     fix: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Place<'a> {
+struct JsonEntry<'a> {
+    entry: &'a str,
+    verdict: Word,
+}
+
+#[derive(Serialize)]
+struct JsonEvidence<'a> {
     path: Option<&'a str>,
     line: Option<u32>,
     found: &'a str,
@@ -82,18 +73,16 @@ struct Place<'a> {
     entry: Option<&'a str>,
 }
 
-struct Properties<'a>(&'a [Earned]);
-
 #[derive(Serialize)]
-struct Refusal<'a> {
-    key: &'static str,
+struct JsonWithheld<'a> {
+    key: &'a str,
     value: Option<&'a str>,
-    check: Option<&'static str>,
+    check: Option<&'a str>,
     reason: &'a str,
 }
 
 #[derive(Serialize)]
-struct Failure<'a> {
+struct JsonError<'a> {
     kind: ErrorKind,
     what: &'a str,
     path: Option<&'a str>,
@@ -101,95 +90,94 @@ struct Failure<'a> {
     help: Option<&'a str>,
 }
 
-impl<'a> Document<'a> {
-    fn of(report: &'a Report) -> Self {
-        let image = report.guest.as_ref().and_then(|guest| guest.image.known());
-        let os = report.guest.as_ref().and_then(|guest| guest.os.known());
-        Self {
-            schema: SCHEMA,
-            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-            profile: report.profile,
-            image: Image {
-                path: image.map_or(&report.path, |image| &image.path),
-                format: image.map(|image| image.format.as_str()),
-                virtual_size: image.and_then(|image| image.virtual_size.known().copied().flatten()),
-            },
-            os: os.map(Os::of),
-            result: report.result,
-            checks: report.checks.iter().map(CheckResult::of).collect(),
-            properties: Properties(&report.earned),
-            withheld: report.withheld.iter().map(Refusal::of).collect(),
-            not_checked_yet: report.not_checked,
-            error: report.error.as_ref().map(Failure::of),
-            summary: report.summary(),
-        }
-    }
+fn write(reports: &[Report], _: Style) -> String {
+    let shapes: Vec<JsonReport<'_>> = reports.iter().map(shape).collect();
+    let text = match shapes.as_slice() {
+        [one] => serde_json::to_string_pretty(one),
+        all => serde_json::to_string_pretty(all),
+    };
+    // Strings, numbers and maps with string keys: nothing in these structs can fail to serialise.
+    text.unwrap_or_default() + "\n"
 }
 
-impl<'a> Refusal<'a> {
-    fn of(withheld: &'a Withheld) -> Self {
-        Self { key: withheld.key, value: withheld.value.as_deref(), check: withheld.check, reason: &withheld.reason }
-    }
-}
-
-impl<'a> Os<'a> {
-    fn of(os: &'a OsRelease) -> Self {
-        Self {
-            id: &os.id,
-            version_id: os.version_id.as_deref(),
-            pretty_name: os.pretty_name.as_deref(),
-            architecture: os.architecture.known().map(String::as_str),
-        }
-    }
-}
-
-impl<'a> CheckResult<'a> {
-    fn of(finding: &'a Finding) -> Self {
-        Self {
-            id: finding.id,
-            severity: finding.severity,
-            verdict: finding.verdict,
-            entries: &finding.entries,
-            evidence: finding.evidence.iter().map(Place::of).collect(),
-            reason: finding.reason.as_deref(),
-            fix: finding.fix.as_deref(),
-        }
-    }
-}
-
-impl<'a> Place<'a> {
-    fn of(evidence: &'a Evidence) -> Self {
-        Self {
-            path: evidence.path.as_deref(),
-            line: evidence.line,
-            found: &evidence.found,
-            expected: evidence.expected.as_deref(),
-            entry: evidence.entry.as_deref(),
-        }
-    }
-}
-
-impl Serialize for Properties<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for earned in self.0 {
-            match earned.value.parse::<u64>().ok().filter(|_| earned.is_integer) {
-                Some(number) => map.serialize_entry(earned.key, &number)?,
-                None => map.serialize_entry(earned.key, &earned.value)?,
-            }
-        }
-        map.end()
-    }
-}
-
-impl<'a> Failure<'a> {
-    fn of(error: &'a Error) -> Self {
-        Self {
+fn shape(report: &Report) -> JsonReport<'_> {
+    let guest = report.guest.as_ref();
+    let image = guest.and_then(|guest| guest.image.known());
+    JsonReport {
+        schema: "bootworthy.report/1",
+        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        profile: report.profile,
+        image: JsonImage {
+            path: &report.path,
+            format: image.map(|image| image.format.as_str()),
+            virtual_size: image.and_then(|image| *image.virtual_size.known()?),
+        },
+        os: guest.and_then(|guest| guest.os.known()).map(os),
+        result: report.result,
+        checks: report.checks.iter().map(check).collect(),
+        properties: properties(report),
+        withheld: report
+            .withheld
+            .iter()
+            .map(|withheld| JsonWithheld {
+                key: withheld.key,
+                value: withheld.value.as_deref(),
+                check: withheld.check,
+                reason: &withheld.reason,
+            })
+            .collect(),
+        error: report.error.as_ref().map(|error| JsonError {
             kind: error.kind,
             what: &error.what,
             path: error.path.as_deref(),
             cause: error.cause.as_deref(),
             help: error.help.as_deref(),
-        }
+        }),
+        summary: report.summary(),
     }
+}
+
+fn os(os: &OsRelease) -> Os<'_> {
+    Os {
+        id: &os.id,
+        version_id: os.version_id.as_deref(),
+        version_codename: os.version_codename.as_deref(),
+        pretty_name: os.pretty_name.as_deref(),
+        architecture: os.architecture.known().map(String::as_str),
+    }
+}
+
+fn check(finding: &Finding) -> JsonCheck<'_> {
+    JsonCheck {
+        id: finding.id,
+        severity: finding.severity,
+        verdict: finding.verdict,
+        entries: finding
+            .entries
+            .iter()
+            .map(|entry| JsonEntry { entry: &entry.entry, verdict: entry.verdict })
+            .collect(),
+        evidence: finding.evidence.iter().chain(&finding.notes).map(evidence).collect(),
+        reason: finding.reason.as_deref(),
+        fix: finding.fix.as_deref(),
+    }
+}
+
+fn evidence(evidence: &Evidence) -> JsonEvidence<'_> {
+    JsonEvidence {
+        path: evidence.path.as_deref(),
+        line: evidence.line,
+        found: &evidence.found,
+        expected: evidence.expected.as_deref(),
+        entry: evidence.entry.as_deref(),
+    }
+}
+
+/// Strings, but numbers where Glance takes numbers.
+fn properties(report: &Report) -> Map<String, Value> {
+    let value = |text: &str, is_integer| match text.parse::<u64>() {
+        Ok(number) if is_integer => Value::from(number),
+        _ => Value::from(text),
+    };
+    report.earned.iter().map(|earned| (earned.key.to_owned(), value(&earned.value, earned.is_integer))).collect()
 }

@@ -3,4 +3,5 @@
 
 mod common;
 mod layers;
+mod checks;
 mod readers_guest;
