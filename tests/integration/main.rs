@@ -3,4 +3,5 @@
 
 mod common;
 mod layers;
+mod readers_disk;
 mod readers_guest;
