@@ -69,6 +69,7 @@ pub fn fixture(name: &str) -> PathBuf {
 /// A real image that tests/run has built, by the name of its variable.
 pub fn image(name: &str) -> PathBuf {
     let variable = format!("BOOTWORTHY_IMAGE_{}", name.to_uppercase());
-    let path = std::env::var_os(&variable).unwrap_or_else(|| panic!("{variable} is not set; run the tests with tests/run"));
+    let path =
+        std::env::var_os(&variable).unwrap_or_else(|| panic!("{variable} is not set; run the tests with tests/run"));
     PathBuf::from(path)
 }
