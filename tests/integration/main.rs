@@ -4,3 +4,4 @@
 mod common;
 mod layers;
 mod readers_guest;
+mod readers_initrd;
