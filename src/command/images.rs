@@ -53,7 +53,8 @@ pub(super) struct Inspected {
 
 impl Images {
     /// Inspects every image, as many at once as there are processors; the answers stand in the order of the arguments.
-    pub(super) fn inspect(&self) -> anyhow::Result<Vec<Inspected>> {
+    /// Of `modules` the dependencies are read besides those that checks ask for.
+    pub(super) fn inspect(&self, modules: &[String]) -> anyhow::Result<Vec<Inspected>> {
         if let Some(path) = &self.facts {
             return Ok(vec![Inspected { name: shown(path), result: saved(path) }]);
         }
@@ -71,7 +72,7 @@ impl Images {
             for _ in 0..workers {
                 scope.spawn(|| {
                     while let Some((index, path)) = take(&next, &self.images) {
-                        let answer = self.one(path, &bars);
+                        let answer = self.one(path, modules, &bars);
                         answers.lock().unwrap_or_else(PoisonError::into_inner).push((index, answer));
                     }
                 });
@@ -86,13 +87,13 @@ impl Images {
         Ok(named.zip(answers).map(|(name, (_, answer))| Inspected { name, result: answer.result }).collect())
     }
 
-    fn one(&self, path: &Path, bars: &Bars) -> Answer {
+    fn one(&self, path: &Path, modules: &[String], bars: &Bars) -> Answer {
         let name = shown(path);
         let job = || {
             let (file, kind) = open(path)?;
             let backing = self.backing.iter().map(|path| Ok(open(path)?.0)).collect::<Result<_>>()?;
             let data_file = self.data_file.as_deref().map(|path| Ok(open(path)?.0)).transpose()?;
-            let options = Options { root: self.root, limits: Limits::default() };
+            let options = Options { root: self.root, modules: modules.to_vec(), limits: Limits::default() };
             Ok(Job { name: name.clone(), file, kind, backing, data_file, options })
         };
         match job() {

@@ -9,18 +9,7 @@ mod text;
 pub use list::{checks, explain};
 pub use style::{Style, human};
 
-use crate::error::Error;
-use crate::guest::Guest;
-use crate::verdict::Assessment;
-
-/// One image and what is said of it.
-#[derive(Debug)]
-pub struct Report {
-    /// As the user named it.
-    pub name: String,
-    /// What it is and what was found, or why it could not be inspected.
-    pub result: Result<(Box<Guest>, Assessment), Error>,
-}
+use crate::verdict::Report;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,21 +28,8 @@ pub struct Format {
     /// The value of `--format`.
     pub name: &'static str,
     /// Renders all images of a run, in order.
-    pub render: fn(&[Report], Style) -> String,
+    pub render: fn(&[&Report], Style) -> String,
 }
 
 /// Every format, the default first.
 pub const FORMATS: &[Format] = &[text::FORMAT, json::FORMAT];
-
-impl Report {
-    /// The exit code of this image alone.
-    pub fn exit_code(&self) -> u8 {
-        self.result.as_ref().map_or(3, |(_, assessment)| assessment.fitness.exit_code())
-    }
-}
-
-/// The exit code of a run: 1 if any is 1, else 3 if any is 3, else 0.
-pub fn exit_code(reports: &[Report]) -> u8 {
-    let codes = || reports.iter().map(Report::exit_code);
-    codes().find(|code| *code == 1).or_else(|| codes().max()).unwrap_or(0)
-}

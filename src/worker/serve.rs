@@ -4,7 +4,7 @@ use super::start::MAX_OVERLAYS;
 use super::{Kind, Outcome, Reply, Request, Stats};
 use crate::bytes::{Bytes, Counted, Counter};
 use crate::disk::image::Overlays;
-use crate::disk::source::FileSource;
+use crate::disk::source::FileBytes;
 use crate::error::{Error, Result};
 use crate::guest::{Input, inspect};
 use rustix::fd::{AsFd, OwnedFd};
@@ -44,7 +44,7 @@ fn collect(request: Request, counter: &Arc<Counter>) -> Result<crate::guest::Gue
     let mut files = if count == 0 { Vec::new() } else { receive(count)? };
     let main = copy(stdin().as_fd())?;
     let counted = |file: OwnedFd| -> Result<Bytes> {
-        let source = FileSource::new(File::from(file))?;
+        let source = FileBytes::new(File::from(file))?;
         Ok(Arc::new(Counted::new(Arc::new(source), Arc::clone(counter))))
     };
     let name = request.name;

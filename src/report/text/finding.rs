@@ -3,78 +3,64 @@
 use super::super::escape;
 use super::super::style::{Paint, Style};
 use super::super::Verbosity;
-use crate::fact::Gap;
-use crate::verdict::{Assessment, Evidence, Finding, Severity, Verdict};
+use crate::verdict::profile::Severity;
+use crate::verdict::{Evidence, Finding, Report, Word};
 
 /// Places printed of one finding; the rest is counted.
 const MOST_PLACES: usize = 8;
 
 /// Errors first, then what could not be judged, then warnings; notes and passes only when asked for.
-pub(super) fn all(assessment: &Assessment, style: Style) -> String {
-    let mut text = String::new();
-    for severity in [Severity::Error, Severity::Warning, Severity::Note] {
-        if severity == Severity::Note && style.verbosity != Verbosity::Verbose {
-            continue;
-        }
-        let of = |finding: &&Finding| finding.severity == severity;
-        for finding in assessment.findings.iter().filter(of) {
-            text += &bad(finding, style);
-        }
-    }
-    if style.verbosity == Verbosity::Verbose {
-        text += &assessment.findings.iter().map(|finding| good(finding, style)).collect::<String>();
+pub(super) fn all(report: &Report, style: Style) -> String {
+    let is_verbose = style.verbosity == Verbosity::Verbose;
+    let least = if is_verbose { Severity::Note } else { Severity::Warning };
+    let mut bad: Vec<&Finding> = report.checks.iter().filter(|finding| is_bad(finding, least)).collect();
+    bad.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.verdict)));
+    let mut text: String = bad.into_iter().map(|finding| one(finding, style)).collect();
+    if is_verbose {
+        text += &report.checks.iter().map(|finding| good(finding, style)).collect::<String>();
     }
     text
 }
 
 /// The heaviest finding that does not pass.
-pub(super) fn first_failing(assessment: &Assessment) -> Option<&'static str> {
-    let counts = |finding: &&Finding| {
-        finding.severity >= Severity::Warning && matches!(finding.judgement.verdict, Verdict::Fail(_) | Verdict::Unknown(_))
-    };
-    let failing = assessment.findings.iter().filter(counts);
-    failing.max_by_key(|finding| (finding.severity, std::cmp::Reverse(finding.check.id))).map(|finding| finding.check.id)
+pub(super) fn first_failing(report: &Report) -> Option<&'static str> {
+    let mut bad = report.checks.iter().filter(|finding| is_bad(finding, Severity::Warning));
+    let first = bad.clone().find(|finding| finding.severity == Severity::Error && finding.verdict == Word::Fail);
+    first.or_else(|| bad.next()).map(|finding| finding.id)
 }
 
-fn bad(finding: &Finding, style: Style) -> String {
-    match &finding.judgement.verdict {
-        Verdict::Fail(faults) => {
-            let places: Vec<&Evidence> = faults.iter().map(|fault| &fault.evidence).collect();
-            failed(finding, &places, style)
-        }
-        Verdict::Unknown(gaps) => unknown(finding, gaps, style),
-        Verdict::Pass(_) | Verdict::NotApplicable(_) => String::new(),
-    }
+fn is_bad(finding: &Finding, least: Severity) -> bool {
+    finding.severity >= least && matches!(finding.verdict, Word::Fail | Word::Unknown)
 }
 
 fn title(finding: &Finding, style: Style) -> String {
-    let (word, paint) = match (&finding.judgement.verdict, finding.severity) {
-        (Verdict::Unknown(_), _) => ("unknown", Paint::Yellow),
+    let (word, paint) = match (finding.verdict, finding.severity) {
+        (Word::Unknown, _) => ("unknown", Paint::Yellow),
         (_, Severity::Error) => ("error", Paint::Red),
         (_, Severity::Warning) => ("warning", Paint::Yellow),
         _ => ("note", Paint::Blue),
     };
-    style.paint(paint, &format!("{word}[{}]", finding.check.id))
+    style.paint(paint, &format!("{word}[{}]", finding.id))
 }
 
-fn failed(finding: &Finding, places: &[&Evidence], style: Style) -> String {
-    let mut text = format!("\n{}: not so: {}\n", title(finding, style), finding.check.summary);
-    for place in places.iter().take(MOST_PLACES) {
+fn one(finding: &Finding, style: Style) -> String {
+    let condition = if finding.verdict == Word::Unknown { "could not be judged: " } else { "" };
+    let mut text = format!("\n{}: {condition}{}\n", title(finding, style), finding.title);
+    for place in finding.evidence.iter().take(MOST_PLACES) {
         text += &at(place, style);
     }
-    if let Some(more) = places.len().checked_sub(MOST_PLACES).filter(|more| *more > 0) {
+    if let Some(more) = finding.evidence.len().checked_sub(MOST_PLACES).filter(|more| *more > 0) {
         text += &format!("   |  … and {more} more\n");
     }
-    text += &format!("   = why: {}\n", finding.check.why);
-    let mut fixes: Vec<&str> = places.iter().filter_map(|place| place.fix.as_deref()).take(MOST_PLACES).collect();
-    fixes.dedup();
-    if fixes.is_empty() {
-        fixes.push(finding.check.fix);
-    }
-    for fix in fixes {
+    text += &format!("   = why: {}\n", finding.why);
+    for fix in finding.fix.iter().flat_map(|fix| fix.lines()) {
         text += &format!("   = fix: {}\n", escape::line(fix));
     }
-    text
+    text + &notes(finding)
+}
+
+fn notes(finding: &Finding) -> String {
+    finding.notes.iter().map(|note| format!("   = note: {}\n", escape::line(&note.found))).collect()
 }
 
 /// The place, the line as it stands with the meant part underlined, and what was found.
@@ -107,34 +93,20 @@ fn underlined(line: &str, mark: Option<&str>, number: u32, found: &str, style: S
     text
 }
 
-fn unknown(finding: &Finding, gaps: &[Gap], style: Style) -> String {
-    let mut text = format!("\n{}: could not be judged: {}\n", title(finding, style), finding.check.summary);
-    for gap in gaps.iter().take(MOST_PLACES) {
-        if let Some(path) = &gap.path {
-            text += &format!("  --> {}\n", escape::line(path));
-        }
-        text += &format!("   |  {}\n", escape::line(&gap.reason));
-    }
-    if let Some(more) = gaps.len().checked_sub(MOST_PLACES).filter(|more| *more > 0) {
-        text += &format!("   |  … and {more} more\n");
-    }
-    text + &format!("   = why: {}\n", finding.check.why)
-}
-
 fn good(finding: &Finding, style: Style) -> String {
-    let word = |paint, word: &str| style.paint(paint, &format!("{word}[{}]", finding.check.id));
-    let notes = finding.judgement.notes.iter().map(|note| format!("   = note: {}\n", escape::line(&note.found)));
-    match &finding.judgement.verdict {
-        Verdict::Pass(proofs) => {
-            let mut text = format!("\n{}: {}\n", word(Paint::Green, "pass"), finding.check.summary);
-            for proof in proofs.iter().take(MOST_PLACES) {
+    let word = |paint, word: &str| style.paint(paint, &format!("{word}[{}]", finding.id));
+    match finding.verdict {
+        Word::Pass => {
+            let mut text = format!("\n{}: {}\n", word(Paint::Green, "pass"), finding.title);
+            for proof in finding.evidence.iter().take(MOST_PLACES) {
                 text += &at(&Evidence { text: None, ..proof.clone() }, style);
             }
-            text + &notes.collect::<String>()
+            text + &notes(finding)
         }
-        Verdict::NotApplicable(reason) => {
+        Word::NotApplicable => {
+            let reason = finding.reason.as_deref().unwrap_or_default();
             format!("\n{}: {}\n", word(Paint::Dim, "n/a"), escape::line(reason))
         }
-        Verdict::Fail(_) | Verdict::Unknown(_) => String::new(),
+        Word::Fail | Word::Unknown => String::new(),
     }
 }

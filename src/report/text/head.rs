@@ -3,7 +3,7 @@
 use super::super::style::{Paint, Style};
 use super::super::{escape, human};
 use crate::guest::Guest;
-use crate::verdict::boot::placements;
+use crate::verdict::BootTable;
 
 /// `name  Debian GNU/Linux 13 (trixie) x86_64 · qcow2 zstd, 10 GiB virtual · GPT, ext4 root, bios+uefi`
 pub(super) fn line(guest: &Guest, style: Style) -> String {
@@ -46,27 +46,25 @@ fn layout(guest: &Guest) -> String {
     parts.join(", ")
 }
 
-/// One row per entry: where each driver is.
-pub(super) fn boot_table(guest: &Guest, style: Style) -> String {
-    let head = ["boot entry", "virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net", "root driver"];
-    let mut rows = vec![head.map(str::to_owned)];
-    for row in placements(guest) {
-        let version = row.version.as_deref().unwrap_or("kernel version unknown");
-        let star = if row.is_default { " ★" } else { "" };
-        let root = row.root_driver.unwrap_or_else(|| "-".to_owned());
-        let [pci, blk, scsi, net] = row.words;
-        rows.push([escape::line(version) + star, pci, blk, scsi, net, escape::line(&root)]);
-    }
-    if rows.len() == 1 {
+/// One row per kernel start: where each driver is.
+pub(super) fn boot_table(boot: &BootTable, style: Style) -> String {
+    if boot.rows.is_empty() {
         return "  no boot entry was found\n\n".to_owned();
+    }
+    let head = std::iter::once("boot entry").chain(boot.columns.iter().copied());
+    let mut rows: Vec<Vec<String>> = vec![head.map(str::to_owned).collect()];
+    for row in &boot.rows {
+        let name = escape::line(&row.name) + if row.is_default { " ★" } else { "" };
+        rows.push(std::iter::once(name).chain(row.cells.iter().map(|cell| escape::line(cell))).collect());
     }
     table(&rows, style) + "\n"
 }
 
 /// Columns as wide as their widest cell; one line per cell where the terminal is too narrow.
-fn table<const N: usize>(rows: &[[String; N]], style: Style) -> String {
+fn table(rows: &[Vec<String>], style: Style) -> String {
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..N).filter_map(width).collect();
+    let columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns).filter_map(width).collect();
     let total = widths.iter().map(|width| width.saturating_add(2)).sum::<usize>();
     if style.width.is_some_and(|limit| total > limit) {
         return narrow(rows);
@@ -82,9 +80,9 @@ fn table<const N: usize>(rows: &[[String; N]], style: Style) -> String {
     text
 }
 
-fn narrow<const N: usize>(rows: &[[String; N]]) -> String {
+fn narrow(rows: &[Vec<String>]) -> String {
     let Some((head, rows)) = rows.split_first() else { return String::new() };
-    let lines = |row: &[String; N]| -> String {
+    let lines = |row: &Vec<String>| -> String {
         row.iter().zip(head).map(|(cell, name)| format!("  {name:<12} {cell}\n")).collect()
     };
     rows.iter().map(lines).collect::<Vec<_>>().join("\n")
@@ -96,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_gets_one_line_per_cell() {
-        let rows = [["boot entry".to_owned(), "virtio_pci".to_owned()], ["6.1 ★".to_owned(), "initrd".to_owned()]];
+        let rows = [["boot entry", "virtio_pci"], ["6.1 ★", "initrd"]].map(|row| row.map(str::to_owned).to_vec());
         let style = |width| Style { width, ..Style::default() };
         assert_eq!(table(&rows, style(None)), "  boot entry  virtio_pci\n  6.1 ★       initrd\n");
         assert_eq!(table(&rows, style(Some(20))), "  boot entry   6.1 ★\n  virtio_pci   initrd\n");

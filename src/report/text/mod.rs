@@ -5,26 +5,25 @@ mod head;
 
 use super::escape;
 use super::style::Paint;
-use super::{Format, Report, Style, Verbosity};
+use super::{Format, Style, Verbosity};
 use crate::error::Error;
 use crate::guest::Guest;
-use crate::verdict::{Assessment, Earned, Fitness, Severity, Withheld, Word};
+use crate::verdict::profile::Severity;
+use crate::verdict::property::{Earned, Withheld};
+use crate::verdict::{BusState, FeatureState, Finding, Outcome, Report, Word};
 
 pub(super) const FORMAT: Format = Format { name: "text", render };
 
-fn render(reports: &[Report], style: Style) -> String {
+fn render(reports: &[&Report], style: Style) -> String {
     let texts: Vec<String> = reports.iter().map(|report| one(report, style)).collect();
-    let blank = if style.verbosity == Verbosity::Quiet { "" } else { "\n" };
-    texts.join(blank)
+    texts.join(if style.verbosity == Verbosity::Quiet { "" } else { "\n" })
 }
 
 fn one(report: &Report, style: Style) -> String {
-    match &report.result {
-        Err(error) => unread(&report.name, error, style),
-        Ok((_, assessment)) if style.verbosity == Verbosity::Quiet => {
-            format!("{}: {}\n", escape::line(&report.name), closing(assessment, style))
-        }
-        Ok((guest, assessment)) => whole(guest, assessment, style),
+    match (&report.error, &report.guest) {
+        (Some(error), _) => unread(&report.path, error, style),
+        (None, Some(guest)) if style.verbosity != Verbosity::Quiet => whole(guest, report, style),
+        _ => format!("{}: {}\n", escape::line(&report.path), closing(report, style)),
     }
 }
 
@@ -40,17 +39,19 @@ fn unread(name: &str, error: &Error, style: Style) -> String {
     text
 }
 
-fn whole(guest: &Guest, assessment: &Assessment, style: Style) -> String {
+fn whole(guest: &Guest, report: &Report, style: Style) -> String {
     let mut text = head::line(guest, style);
-    text += &head::boot_table(guest, style);
-    text += &counts(assessment, style);
-    text += &finding::all(assessment, style);
-    text += &properties(assessment, style);
-    text += &format!("\n{}\n", closing(assessment, style));
-    if !assessment.unjudged.is_empty() {
-        text += &format!("not checked yet: {}\n", assessment.unjudged.join(", "));
+    text += &head::boot_table(&report.table, style);
+    text += &counts(report, style);
+    text += &finding::all(report, style);
+    text += &properties(report, style);
+    text += &format!("\n{}\n", closing(report, style));
+    if !report.not_checked.is_empty() {
+        let names: Vec<String> = report.not_checked.iter().map(|name| (*name).to_owned()).collect();
+        text += &style.paint(Paint::Dim, "not checked yet:");
+        text += &style.fold(&names, "  ").replacen("  ", " ", 1);
     }
-    if let Some(id) = finding::first_failing(assessment) {
+    if let Some(id) = finding::first_failing(report) {
         text += &style.paint(Paint::Dim, &format!("bootworthy explain {id} tells more"));
         text.push('\n');
     }
@@ -58,53 +59,49 @@ fn whole(guest: &Guest, assessment: &Assessment, style: Style) -> String {
 }
 
 /// How many findings have this word and severity.
-fn count(assessment: &Assessment, word: Word, severity: Option<Severity>) -> usize {
-    let is_it = |finding: &&crate::verdict::Finding| {
-        finding.judgement.verdict.word() == word && severity.is_none_or(|severity| finding.severity == severity)
-    };
-    assessment.findings.iter().filter(is_it).count()
+fn count(report: &Report, word: Word, severity: Severity) -> usize {
+    let is_it = |finding: &&Finding| finding.verdict == word && finding.severity == severity;
+    report.checks.iter().filter(is_it).count()
 }
 
 fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-fn counts(assessment: &Assessment, style: Style) -> String {
-    let failed = |severity| count(assessment, Word::Fail, Some(severity));
-    let passed = plural(count(assessment, Word::Pass, None), "check") + " passed";
-    let mut parts = vec![style.paint(Paint::Green, "✓") + " " + &passed];
+fn counts(report: &Report, style: Style) -> String {
+    let summary = report.summary();
+    let mut parts = vec![style.paint(Paint::Green, "✓") + " " + &plural(summary.pass, "check") + " passed"];
+    let warnings = count(report, Word::Fail, Severity::Warning);
     for (number, paint, sign, noun) in
-        [(failed(Severity::Error), Paint::Red, "✗", "error"), (failed(Severity::Warning), Paint::Yellow, "!", "warning")]
+        [(summary.fail, Paint::Red, "✗", "error"), (warnings, Paint::Yellow, "!", "warning")]
     {
         if number > 0 {
             parts.push(style.paint(paint, sign) + " " + &plural(number, noun));
         }
     }
-    let unknown = count(assessment, Word::Unknown, None);
-    if unknown > 0 {
-        parts.push(format!("{} {unknown} unknown", style.paint(Paint::Yellow, "?")));
+    if summary.unknown > 0 {
+        parts.push(format!("{} {} unknown", style.paint(Paint::Yellow, "?"), summary.unknown));
     }
-    let not_applicable = count(assessment, Word::NotApplicable, None);
-    if not_applicable > 0 {
-        parts.push(format!("– {not_applicable} not applicable"));
+    if summary.not_applicable > 0 {
+        parts.push(format!("– {} not applicable", summary.not_applicable));
     }
-    let notes = failed(Severity::Note);
+    let notes = count(report, Word::Fail, Severity::Note);
     if notes > 0 && style.verbosity != Verbosity::Verbose {
         parts.push(format!("({}: -v)", plural(notes, "note")));
     }
     format!("  {}\n", parts.join("   "))
 }
 
-fn properties(assessment: &Assessment, style: Style) -> String {
+fn properties(report: &Report, style: Style) -> String {
     let mut text = String::new();
-    if !assessment.earned.is_empty() {
+    if !report.earned.is_empty() {
         text += &format!("\n{}\n", style.paint(Paint::Bold, "properties earned"));
-        let words: Vec<String> = assessment.earned.iter().map(pair).collect();
+        let words: Vec<String> = report.earned.iter().map(pair).collect();
         text += &style.fold(&words, "  ");
     }
-    if !assessment.withheld.is_empty() {
+    if !report.withheld.is_empty() {
         text += &format!("\n{}\n", style.paint(Paint::Bold, "withheld"));
-        text += &assessment.withheld.iter().map(withheld).collect::<String>();
+        text += &report.withheld.iter().map(withheld).collect::<String>();
     }
     text
 }
@@ -120,28 +117,51 @@ fn withheld(withheld: &Withheld) -> String {
 }
 
 /// Three parts: boots (on which bus) · required features missing · result.
-fn closing(assessment: &Assessment, style: Style) -> String {
-    let boots: Vec<String> = assessment.boots.iter().map(|(bus, word)| format!("{bus}: {word}")).collect();
-    let features = match assessment.missing_features.as_slice() {
-        [] => "required features: none missing".to_owned(),
-        missing => format!("required features missing: {}", missing.join(", ")),
-    };
-    let failed = |severity| count(assessment, Word::Fail, Some(severity));
-    let numbers = [
-        (failed(Severity::Error), "error"),
-        (failed(Severity::Warning), "warning"),
-    ];
+fn closing(report: &Report, style: Style) -> String {
+    let summary = report.summary();
+    let warnings = count(report, Word::Fail, Severity::Warning);
+    let numbers = [(summary.fail, "error"), (warnings, "warning")];
     let mut parts: Vec<String> =
         numbers.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| plural(*number, noun)).collect();
-    let unknown = count(assessment, Word::Unknown, None);
-    if unknown > 0 {
-        parts.push(format!("{unknown} unknown"));
+    if summary.unknown > 0 {
+        parts.push(format!("{} unknown", summary.unknown));
     }
-    parts.push(format!("{} passed", count(assessment, Word::Pass, None)));
-    let result = match assessment.fitness {
-        Fitness::Fit => style.paint(Paint::Green, "fit"),
-        Fitness::Unfit => style.paint(Paint::Red, "unfit"),
-        Fitness::Unknown => style.paint(Paint::Yellow, "unknown"),
+    parts.push(format!("{} passed", summary.pass));
+    let result = match report.result {
+        Outcome::Fit => style.paint(Paint::Green, "fit"),
+        Outcome::Unfit => style.paint(Paint::Red, "unfit"),
+        Outcome::Unknown => style.paint(Paint::Yellow, "unknown"),
     };
-    format!("boots on {} · {features} · {result} (profile {}): {}", boots.join(", "), assessment.profile, parts.join(", "))
+    let boots: Vec<String> = report.buses.iter().map(bus).collect();
+    let boots = boots.join(", ");
+    format!("boots on {boots} · {} · {result} (profile {}): {}", features(&report.features), report.profile, parts.join(", "))
+}
+
+fn bus(bus: &BusState) -> String {
+    let word = match bus.boots {
+        Word::Pass | Word::NotApplicable if bus.is_hampered => "yes, but fstab",
+        Word::Pass | Word::NotApplicable => "yes",
+        Word::Fail => "no",
+        Word::Unknown => "unknown",
+    };
+    format!("{}: {word}", bus.name)
+}
+
+/// What is missing; a feature of which nothing is missing but something is not checked yet is not said to be there.
+fn features(features: &[FeatureState]) -> String {
+    let names = |of: fn(&FeatureState) -> bool| -> Vec<&str> {
+        features.iter().filter(|feature| of(feature)).map(|feature| feature.name).collect()
+    };
+    let missing = names(|feature| !feature.missing.is_empty());
+    let partly = names(|feature| feature.missing.is_empty() && !feature.coming.is_empty());
+    let mut text = match (missing.as_slice(), features) {
+        (_, []) => "no features required".to_owned(),
+        ([], _) if partly.is_empty() => "required features: all there".to_owned(),
+        ([], _) => "required features: none missing".to_owned(),
+        (missing, _) => format!("required features missing: {}", missing.join(", ")),
+    };
+    if !partly.is_empty() {
+        text += &format!(" ({} checked in part)", partly.join(", "));
+    }
+    text
 }
