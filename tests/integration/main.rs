@@ -8,3 +8,4 @@ mod docs;
 mod layers;
 mod readers_disk;
 mod readers_guest;
+mod readers_initrd;

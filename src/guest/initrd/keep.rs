@@ -1,8 +1,8 @@
 //! The bodies that are kept while an initrd streams past: wanted modules and modules.builtin, as facts.
 
 use super::cpio::Entry;
-use super::stream::count;
 use super::rootfs::Content;
+use super::stream::count;
 use crate::error::Error;
 use crate::guest::modules::{decompress, module_name, parse_builtin, parse_modinfo};
 use crate::limits::Limits;
