@@ -1,10 +1,12 @@
 //! Facts → verdicts: pure functions, no I/O. The rules: what passes, what fails, what could not be looked at.
 
+mod assessment;
 pub mod check;
 pub mod profile;
 pub mod property;
 mod view;
 
+pub use assessment::{Assessment, Earned, Finding, Fitness, Severity, Withheld};
 pub use view::{FactName, View};
 
 use crate::fact::Gap;

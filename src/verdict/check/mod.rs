@@ -30,7 +30,9 @@ impl Check {
         let mut judgement = (self.run)(&view);
         let gaps = view.gaps();
         match &mut judgement.verdict {
-            Verdict::Pass(_) | Verdict::NotApplicable(_) if !gaps.is_empty() => judgement = Verdict::Unknown(gaps).into(),
+            Verdict::Pass(_) | Verdict::NotApplicable(_) if !gaps.is_empty() => {
+                judgement = Verdict::Unknown(gaps).into()
+            }
             _ => {}
         }
         judgement

@@ -1,0 +1,51 @@
+//! `bootworthy check`: the verdict.
+
+use super::images::{Images, Inspected};
+use super::judging::Judging;
+use super::{is_colourful, print, width};
+use crate::cli::EXIT_CODES;
+use crate::report::{FORMATS, Report, Style, Verbosity, exit_code};
+use crate::verdict::assess;
+use clap::builder::PossibleValuesParser;
+use std::process::ExitCode;
+
+/// Judge images: does it boot, on which bus, what is missing
+#[derive(Debug, clap::Args)]
+#[command(before_help = "Example: bootworthy check debian-13.qcow2", after_help = EXIT_CODES)]
+pub struct Args {
+    #[command(flatten)]
+    images: Images,
+    #[command(flatten)]
+    judging: Judging,
+    /// Report format
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
+    format: String,
+    /// Show passed checks with their evidence, and notes
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+/// Inspects, judges, prints; exits as the verdict says.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let options = args.judging.options();
+    let inspected = args.images.inspect()?;
+    let report = |Inspected { name, result }| {
+        let result = result.map(|guest| {
+            let assessment = assess(&guest, &options);
+            (guest, assessment)
+        });
+        Report { name, result }
+    };
+    let reports: Vec<Report> = inspected.into_iter().map(report).collect();
+    let verbosity = match (args.images.quiet, args.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    let style = Style { colour: is_colourful(), width: width(), verbosity };
+    let format = FORMATS.iter().find(|format| format.name == args.format);
+    if let Some(format) = format {
+        print(&(format.render)(&reports, style))?;
+    }
+    Ok(ExitCode::from(exit_code(&reports)))
+}
