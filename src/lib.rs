@@ -10,3 +10,4 @@ pub mod bytes;
 pub mod disk;
 pub mod guest;
 pub mod verdict;
+pub mod build;

@@ -1,11 +1,18 @@
 //! A volume → files. One driver per format, and [`Root`], the guest's own view of its mount tree.
 
+mod cache;
+mod directory;
+mod ext4;
+mod fat;
 mod root;
+mod signature;
 
+pub use directory::Directory;
 pub use root::Root;
+pub use signature::identify;
 
 use crate::bytes::{Bytes, text};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fact::Listing;
 use crate::limits::Limits;
 use std::fmt;
@@ -80,6 +87,25 @@ pub struct Driver {
     pub name: &'static str,
     probe: fn(&Bytes) -> Result<bool>,
     open: fn(Bytes, &Limits) -> Result<Box<dyn FileSystem>>,
+}
+
+/// File systems that are read, in the order in which they are asked.
+pub const DRIVERS: &[Driver] = &[ext4::DRIVER, fat::DRIVER];
+
+/// Opens the file system of a volume.
+///
+/// # Errors
+/// `Unsupported` naming what stands on the volume when no driver reads it, `NotFound` when nothing known does.
+pub fn open(volume: Bytes, limits: &Limits) -> Result<Box<dyn FileSystem>> {
+    let Some(identity) = identify(&volume)? else {
+        return Err(Error::not_found("file system").because("no known signature stands on the volume"));
+    };
+    for driver in DRIVERS {
+        if (driver.probe)(&volume)? {
+            return (driver.open)(volume, limits);
+        }
+    }
+    Err(Error::unsupported(identity.kind, "this version does not read it"))
 }
 
 impl GuestPath {

@@ -1,0 +1,183 @@
+//! `bootworthy.report/1`: one object for one image, an array in order for several.
+
+use super::{Format, Style};
+use crate::error::ErrorKind;
+use crate::guest::OsRelease;
+use crate::verdict::profile::Severity;
+use crate::verdict::{Evidence, Finding, Outcome, Report, Summary, Word};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+pub(super) const FORMAT: Format = Format { name: "json", summary: "bootworthy.report/1, for programs", write };
+
+#[derive(Serialize)]
+struct JsonReport<'a> {
+    schema: &'static str,
+    tool: Tool,
+    profile: &'a str,
+    image: JsonImage<'a>,
+    os: Option<Os<'a>>,
+    result: Outcome,
+    checks: Vec<JsonCheck<'a>>,
+    properties: Map<String, Value>,
+    withheld: Vec<JsonWithheld<'a>>,
+    error: Option<JsonError<'a>>,
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct JsonImage<'a> {
+    path: &'a str,
+    format: Option<&'a str>,
+    virtual_size: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Os<'a> {
+    id: &'a str,
+    version_id: Option<&'a str>,
+    version_codename: Option<&'a str>,
+    pretty_name: Option<&'a str>,
+    architecture: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonCheck<'a> {
+    id: &'a str,
+    severity: Severity,
+    verdict: Word,
+    entries: Vec<JsonEntry<'a>>,
+    evidence: Vec<JsonEvidence<'a>>,
+    reason: Option<&'a str>,
+    fix: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonEntry<'a> {
+    entry: &'a str,
+    verdict: Word,
+}
+
+#[derive(Serialize)]
+struct JsonEvidence<'a> {
+    path: Option<&'a str>,
+    line: Option<u32>,
+    found: &'a str,
+    expected: Option<&'a str>,
+    entry: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonWithheld<'a> {
+    key: &'a str,
+    value: Option<&'a str>,
+    check: Option<&'a str>,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonError<'a> {
+    kind: ErrorKind,
+    what: &'a str,
+    path: Option<&'a str>,
+    cause: Option<&'a str>,
+    help: Option<&'a str>,
+}
+
+fn write(reports: &[Report], _: Style) -> String {
+    let shapes: Vec<JsonReport<'_>> = reports.iter().map(shape).collect();
+    let text = match shapes.as_slice() {
+        [one] => serde_json::to_string_pretty(one),
+        all => serde_json::to_string_pretty(all),
+    };
+    // Strings, numbers and maps with string keys: nothing in these structs can fail to serialise.
+    text.unwrap_or_default() + "\n"
+}
+
+fn shape(report: &Report) -> JsonReport<'_> {
+    let guest = report.guest.as_ref();
+    let image = guest.and_then(|guest| guest.image.known());
+    JsonReport {
+        schema: "bootworthy.report/1",
+        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        profile: report.profile,
+        image: JsonImage {
+            path: &report.path,
+            format: image.map(|image| image.format.as_str()),
+            virtual_size: image.and_then(|image| *image.virtual_size.known()?),
+        },
+        os: guest.and_then(|guest| guest.os.known()).map(os),
+        result: report.result,
+        checks: report.checks.iter().map(check).collect(),
+        properties: properties(report),
+        withheld: report
+            .withheld
+            .iter()
+            .map(|withheld| JsonWithheld {
+                key: withheld.key,
+                value: withheld.value.as_deref(),
+                check: withheld.check,
+                reason: &withheld.reason,
+            })
+            .collect(),
+        error: report.error.as_ref().map(|error| JsonError {
+            kind: error.kind,
+            what: &error.what,
+            path: error.path.as_deref(),
+            cause: error.cause.as_deref(),
+            help: error.help.as_deref(),
+        }),
+        summary: report.summary(),
+    }
+}
+
+fn os(os: &OsRelease) -> Os<'_> {
+    Os {
+        id: &os.id,
+        version_id: os.version_id.as_deref(),
+        version_codename: os.version_codename.as_deref(),
+        pretty_name: os.pretty_name.as_deref(),
+        architecture: os.architecture.known().map(String::as_str),
+    }
+}
+
+fn check(finding: &Finding) -> JsonCheck<'_> {
+    JsonCheck {
+        id: finding.id,
+        severity: finding.severity,
+        verdict: finding.verdict,
+        entries: finding
+            .entries
+            .iter()
+            .map(|entry| JsonEntry { entry: &entry.entry, verdict: entry.verdict })
+            .collect(),
+        evidence: finding.evidence.iter().chain(&finding.notes).map(evidence).collect(),
+        reason: finding.reason.as_deref(),
+        fix: finding.fix.as_deref(),
+    }
+}
+
+fn evidence(evidence: &Evidence) -> JsonEvidence<'_> {
+    JsonEvidence {
+        path: evidence.path.as_deref(),
+        line: evidence.line,
+        found: &evidence.found,
+        expected: evidence.expected.as_deref(),
+        entry: evidence.entry.as_deref(),
+    }
+}
+
+/// Strings, but numbers where Glance takes numbers.
+fn properties(report: &Report) -> Map<String, Value> {
+    let value = |text: &str, is_integer| match text.parse::<u64>() {
+        Ok(number) if is_integer => Value::from(number),
+        _ => Value::from(text),
+    };
+    report.earned.iter().map(|earned| (earned.key.to_owned(), value(&earned.value, earned.is_integer))).collect()
+}

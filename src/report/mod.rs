@@ -1,0 +1,55 @@
+//! Reports → text: writers that render the neutral shape of [`crate::verdict::Report`] and never know who made it.
+
+mod escape;
+mod explain;
+mod json;
+mod size;
+mod text;
+
+pub use escape::{escape, escape_lines};
+pub use explain::{NotKnown, explain, list_checks, nearest};
+pub use size::human;
+
+use crate::verdict::Report;
+
+/// How a text is laid out; the command decides by its terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// With colours.
+    pub has_colour: bool,
+    /// Columns to fold to; `None` folds nothing.
+    pub width: Option<usize>,
+    /// How much is said.
+    pub verbosity: Verbosity,
+}
+
+/// How much a text says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verbosity {
+    /// The closing line alone.
+    Quiet,
+    /// What is to be done.
+    #[default]
+    Normal,
+    /// Passed checks with their evidence and notes as well.
+    Verbose,
+}
+
+/// A report format.
+#[derive(Debug)]
+pub struct Format {
+    /// Value of `--format`.
+    pub name: &'static str,
+    /// What it is for.
+    pub summary: &'static str,
+    /// Renders the reports of all images, in order.
+    pub write: fn(&[Report], Style) -> String,
+}
+
+/// Every format, the default first.
+pub const FORMATS: &[Format] = &[text::FORMAT, json::FORMAT];
+
+/// The format with this name.
+pub fn find(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| format.name == name)
+}
