@@ -46,6 +46,7 @@ pub(crate) struct Reached {
 /// All entries that the firmware can reach; `has_bios_boot` says whether there is boot code for BIOS.
 pub(crate) fn read(disk: &Disk, has_bios_boot: bool, limits: &Limits) -> Listing<Reached> {
     let mut menu = Menu { disk, limits, entries: Vec::new(), index: BTreeMap::new(), gaps: Vec::new() };
+    menu.unopened();
     let mains = menu.mains();
     let systems = menu.efi_systems();
     if has_bios_boot {
@@ -92,6 +93,17 @@ impl Menu<'_> {
         }
     }
 
+    /// A volume that cannot be read may hold a configuration; one without a known signature, or swap, does not.
+    fn unopened(&mut self) {
+        for volume in &self.disk.volumes {
+            let kind = volume.identity.as_ref().map(|identity| identity.kind.as_str());
+            if let (Err(error), false) = (&volume.filesystem, matches!(kind, Some("" | "swap"))) {
+                let reason = format!("{} may hold a boot configuration and is not read: {error}", volume.display());
+                self.gaps.push(Gap::new(reason));
+            }
+        }
+    }
+
     /// What a path leads to on a volume, if it is there; what could not be seen is a gap.
     fn look(&mut self, volume: usize, path: &str) -> Option<(String, FileType)> {
         let root = self.disk.root(volume).ok()?;
@@ -119,12 +131,15 @@ impl Menu<'_> {
         found.into_iter().map(|(config, _)| config).collect()
     }
 
-    /// Volumes from which UEFI starts a loader.
+    /// FAT volumes from which UEFI starts a loader.
     fn efi_systems(&mut self) -> Vec<usize> {
         if self.disk.is_directory() {
             return Vec::new();
         }
-        (0..self.disk.volumes.len()).filter(|&volume| self.has_fallback(volume)).collect()
+        let is_fat = |volume: &OpenVolume| volume.identity.as_ref().is_some_and(|identity| identity.kind == "vfat");
+        let volumes = self.disk.volumes.iter().enumerate().filter(|(_, volume)| is_fat(volume));
+        let indices: Vec<usize> = volumes.map(|(index, _)| index).collect();
+        indices.into_iter().filter(|&volume| self.has_fallback(volume)).collect()
     }
 
     fn has_fallback(&mut self, volume: usize) -> bool {
@@ -271,6 +286,10 @@ mod tests {
         let rows = found(vec![volume(1, extlinux)], true);
         assert!(rows.len() == 1 && rows[0].starts_with("/boot/extlinux/extlinux.conf "), "{rows:?}");
         assert_eq!(found(vec![volume(1, Memory::new("ext4", "", ""))], false).len(), 1, "a gap at least");
+        let mut unopened = volume(2, Memory::new("btrfs", "x", ""));
+        unopened.filesystem = Err(crate::error::Error::unsupported("btrfs", "this version does not read it"));
+        let rows = found(vec![volume(1, root()), unopened], true);
+        assert!(rows[2].starts_with("- partition 2 may hold a boot configuration"), "{rows:?}");
         let broken = Memory::new("ext4", "", "").unreadable("/boot");
         assert!(found(vec![volume(1, broken)], true)[0].contains("Input/output error"));
     }

@@ -102,7 +102,7 @@ impl Evaluator<'_> {
             frame.environment.join(&second.environment);
         }
         frame.items.extend(first.items.into_iter().chain(second.items));
-        if fork.is_loading {
+        if fork.is_loading && frame.is_entry {
             frame.paths = first.paths.into_iter().chain(second.paths).collect();
             if frame.paths.len() > MAX_PATHS {
                 frame.paths.truncate(MAX_PATHS);

@@ -76,7 +76,11 @@ impl Evaluator<'_> {
                 self.gap(frame, line, format!("{name}: the entries that it reads are not read by this version"));
                 Outcome::UNKNOWN
             }
-            "boot" | "halt" | "reboot" | "exit" | "normal_exit" => Outcome::END,
+            "boot" => {
+                frame.is_booted = true;
+                Outcome::END
+            }
+            "halt" | "reboot" | "exit" | "normal_exit" => Outcome::END,
             _ => self.variables(name, arguments, words, frame),
         }
     }

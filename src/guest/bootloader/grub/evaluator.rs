@@ -28,6 +28,8 @@ pub(super) struct Frame {
     pub(super) doubt: Option<usize>,
     /// Whether this is an entry's body, not a menu's.
     pub(super) is_entry: bool,
+    /// Whether `boot` has ended it: outside of an entry, what is loaded starts and no menu is shown.
+    pub(super) is_booted: bool,
     /// The menu that `configfile` has replaced this one with.
     pub(super) replaced: Option<Box<Self>>,
     pub(super) depth: usize,
@@ -43,6 +45,7 @@ impl Frame {
             when: Vec::new(),
             doubt: None,
             is_entry: false,
+            is_booted: false,
             replaced: None,
             depth,
         }

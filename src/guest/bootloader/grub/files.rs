@@ -57,7 +57,7 @@ impl Evaluator<'_> {
         let mut inner = Frame::new(frame.environment.nested(), config, frame.depth.saturating_add(1));
         self.start(&mut inner);
         let outcome = self.run_file(&place, &mut inner);
-        if inner.items.is_empty() && inner.replaced.is_none() && inner.doubt.is_none() {
+        if inner.items.is_empty() && inner.replaced.is_none() && inner.doubt.is_none() && !inner.is_booted {
             return Outcome { is_end: false, ..outcome };
         }
         frame.replaced = inner.replaced.take().or(Some(Box::new(inner)));

@@ -123,14 +123,7 @@ impl Evaluator<'_> {
         self.saved.clear();
         self.run(&item.body, &mut inner);
         inner.paths.retain(|path| path.needs.iter().all(|name| self.saved.contains(name)));
-        let mut attempts: Vec<Attempt> = Vec::new();
-        for path in std::mem::take(&mut inner.paths) {
-            let Some(Loaded::Linux { line, kernel, cmdline, initrds }) = path.loaded else { continue };
-            let attempt = Attempt { when: path.when.join(" and "), line, kernel, initrds, cmdline };
-            if !attempts.iter().any(|other| Attempt { when: other.when.clone(), ..attempt.clone() } == *other) {
-                attempts.push(attempt);
-            }
-        }
+        let attempts = attempts(std::mem::take(&mut inner.paths));
         // os-prober's entries start what is installed on another disk or partition, with a title that says so.
         let is_prober = item.id.starts_with("osprober-");
         if attempts.is_empty() || is_prober {
@@ -146,6 +139,27 @@ impl Evaluator<'_> {
         let (title, config, line) = (item.title.clone(), Rc::clone(&item.config), item.line);
         entries.push(Entry { ids, title, config, line, is_default, attempts });
     }
+}
+
+/// What each way starts, ways that start the same only once.
+fn attempts(paths: Vec<Path>) -> Vec<Attempt> {
+    let mut attempts: Vec<Attempt> = Vec::new();
+    for path in paths {
+        let Some(Loaded::Linux { line, kernel, cmdline, initrds }) = path.loaded else { continue };
+        let attempt = Attempt { when: path.when.join(" and "), line, kernel, initrds, cmdline };
+        if !attempts.iter().any(|other| Attempt { when: other.when.clone(), ..attempt.clone() } == *other) {
+            attempts.push(attempt);
+        }
+    }
+    attempts
+}
+
+/// A configuration that ends with `boot` starts what it has loaded, before any menu.
+pub(super) fn booted(frame: &mut Frame) -> Option<Entry> {
+    let attempts = attempts(std::mem::take(&mut frame.paths));
+    let line = attempts.first().filter(|_| frame.is_booted)?.line;
+    let config = Rc::clone(&frame.config);
+    Some(Entry { ids: vec!["boot".to_owned()], title: "boot".to_owned(), config, line, is_default: true, attempts })
 }
 
 fn body_frame(item: &Item, frame: &Frame, mut environment: Environment) -> Frame {

@@ -60,8 +60,8 @@ pub(crate) fn read(disk: &Disk, config: &Config, platform: Option<&str>, limits:
     let mut frame = Frame::new(environment, Rc::new(config.clone()), 0);
     evaluator.start(&mut frame);
     evaluator.run_file(&Place::On(config.volume, config.path.clone()), &mut frame);
-    let menu = frame.replaced.take().map_or(frame, |menu| *menu);
-    let mut entries = Vec::new();
-    evaluator.entries(&menu, &[], true, &mut entries);
+    let mut menu = frame.replaced.take().map_or(frame, |menu| *menu);
+    let mut entries: Vec<Entry> = menu::booted(&mut menu).into_iter().collect();
+    evaluator.entries(&menu, &[], entries.is_empty(), &mut entries);
     Listing { items: entries, gaps: evaluator.gaps }
 }

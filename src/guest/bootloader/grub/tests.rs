@@ -166,6 +166,15 @@ fn rows_that_start_no_linux_are_counted_and_not_listed() {
 }
 
 #[test]
+fn a_configuration_may_start_without_a_menu() {
+    let direct = "set root=hd0,gpt3\nlinux /v root=LABEL=x\ninitrd /i\nboot\n";
+    assert_eq!(run(direct), ["*boot line 2", "  2: /v [/i] root=LABEL=x ()"]);
+    let before = run(&format!("menuentry a {{ linux /a }}\n{direct}"));
+    assert_eq!(before, ["*boot line 3", "  3: /v [/i] root=LABEL=x ()", " a line 1", "  1: /a []  ()"]);
+    assert_eq!(run("linux /v\ninitrd /i\n"), Vec::<String>::new(), "loaded, and never started");
+}
+
+#[test]
 fn submenus_see_what_is_exported() {
     let config = "set a=1\nset b=2\nexport b\nset default='s>y'\nsubmenu s {\n menuentry x { linux /v a=$a }\n menuentry y { linux /v b=$b }\n}\n";
     assert_eq!(run(config), [" s>x line 6", "  6: /v [] a= ()", "*s>y line 7", "  7: /v [] b=2 ()"]);
