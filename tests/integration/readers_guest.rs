@@ -1,5 +1,12 @@
 //! The readers of guest files against the tools that own their formats.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    reason = "test code"
+)]
 
 use crate::common::{fixture, image, tool};
 use bootworthy::bytes::{Bytes, Window};
@@ -318,4 +325,48 @@ fn debian_images_are_read_whole() {
             "{name}"
         );
     }
+}
+
+/// Damages a copy of `bytes`: flips, cuts, doubles or drops a part, by a fixed sequence.
+fn damaged(bytes: &[u8], seed: &mut u64) -> Vec<u8> {
+    let mut random = |below: usize| {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(*seed >> 33).unwrap() % below.max(1)
+    };
+    let mut copy = bytes.to_vec();
+    for _ in 0..=random(8) {
+        let (at, length) = (random(copy.len()), random(64));
+        let end = at.saturating_add(length).min(copy.len());
+        match random(5) {
+            0 => copy.truncate(at),
+            1 => drop(copy.drain(at..end)),
+            2 => copy.splice(at..at, bytes[..length.min(bytes.len())].iter().copied()).for_each(drop),
+            3 => copy.splice(at..at, [b"{}$'\"\\\n;[ "[random(10)]]).for_each(drop),
+            _ => copy.get_mut(at).into_iter().for_each(|byte| *byte ^= 1 << (length % 8)),
+        }
+    }
+    copy
+}
+
+#[test]
+fn damaged_files_never_panic() {
+    let limits = Limits::default();
+    let start = std::time::Instant::now();
+    let mut seed = 1;
+    let scripts = ["grub/debian-12.cfg", "grub/ubuntu-24.04.cfg"].map(|name| fs::read(fixture(name)).unwrap());
+    let release = fs::read("/etc/os-release").unwrap();
+    for _ in 0..400 {
+        for script in &scripts {
+            drop(assembled(&damaged(script, &mut seed)));
+        }
+        for table in FSTABS {
+            let table = damaged(table.as_bytes(), &mut seed);
+            let listing = fstab::parse(&table, &limits);
+            assert!(listing.items.len() + listing.gaps.len() <= table.split(|&byte| byte == b'\n').count());
+        }
+        drop(packages::parse_dpkg("status", &damaged(STATUS, &mut seed), &limits));
+        drop(os_release::parse("os-release", &damaged(&release, &mut seed)));
+        drop(kernel::parse_header(&damaged(&[0; 0x300], &mut seed)));
+    }
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }
