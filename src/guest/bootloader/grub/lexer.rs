@@ -23,8 +23,8 @@ pub(super) enum Kind {
     Close,
     /// `|`, `&`, `<`, `>`: no statement may hold them.
     Operator,
-    /// A quote that is never closed.
-    Unclosed,
+    /// What no word can be: a quote that is never closed, a `$` without a name.
+    Bad(&'static str),
 }
 
 /// A word before its variables are replaced.
@@ -63,6 +63,8 @@ pub(super) fn tokens(source: &[u8]) -> Vec<Token> {
     tokens
 }
 
+const UNCLOSED: &str = "a quote is never closed";
+
 struct Lexer<'a> {
     source: &'a [u8],
     at: usize,
@@ -85,7 +87,7 @@ impl<'a> Lexer<'a> {
     fn token(&mut self) -> Option<Token> {
         loop {
             match self.rest() {
-                [b' ' | b'\t' | b'\r', ..] => self.take(1),
+                [b' ' | b'\t', ..] => self.take(1),
                 [b'\\', b'\n', ..] => self.take(2),
                 [b'#', rest @ ..] => {
                     let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
@@ -102,8 +104,8 @@ impl<'a> Lexer<'a> {
             b'}' => Kind::Close,
             b'|' | b'&' | b'<' | b'>' => Kind::Operator,
             _ => {
-                let kind = self.word().map_or(Kind::Unclosed, Kind::Word);
-                if kind == Kind::Unclosed {
+                let kind = self.word().map_or_else(Kind::Bad, Kind::Word);
+                if let Kind::Bad(_) = kind {
                     self.at = self.source.len();
                 }
                 return Some(Token { kind, line, start, end: self.at });
@@ -113,13 +115,12 @@ impl<'a> Lexer<'a> {
         Some(Token { kind, line, start, end: self.at })
     }
 
-    /// `None` when a quote is never closed.
-    fn word(&mut self) -> Option<Word> {
+    fn word(&mut self) -> Result<Word, &'static str> {
         let mut word = Word::default();
         loop {
             match self.rest() {
-                [] | [b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{' | b'}' | b'|' | b'&' | b'<' | b'>', ..] => {
-                    return Some(word);
+                [] | [b' ' | b'\t' | b'\n' | b';' | b'{' | b'}' | b'|' | b'&' | b'<' | b'>', ..] => {
+                    return Ok(word);
                 }
                 [b'\\', b'\n', ..] => {
                     self.take(2);
@@ -130,7 +131,7 @@ impl<'a> Lexer<'a> {
                 }
                 [b'\'', ..] => {
                     self.take(1);
-                    let end = self.rest().iter().position(|&byte| byte == b'\'')?;
+                    let end = self.rest().iter().position(|&byte| byte == b'\'').ok_or(UNCLOSED)?;
                     word.parts.push(Part::Quoted(text(self.take(end))));
                     self.take(1);
                 }
@@ -143,11 +144,11 @@ impl<'a> Lexer<'a> {
                     self.double_quoted(&mut word)?;
                 }
                 [b'$', ..] => {
-                    let part = self.variable(false);
+                    let part = self.variable(false)?;
                     word.parts.push(part);
                 }
                 rest => {
-                    let special = |byte: &u8| b" \t\r\n;{}|&<>\\'\"$".contains(byte);
+                    let special = |byte: &u8| b" \t\n;{}|&<>\\'\"$".contains(byte);
                     let end = rest.iter().position(special).unwrap_or(rest.len()).max(1);
                     word.parts.push(Part::Bare(text(self.take(end))));
                 }
@@ -155,15 +156,15 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn double_quoted(&mut self, word: &mut Word) -> Option<()> {
+    fn double_quoted(&mut self, word: &mut Word) -> Result<(), &'static str> {
         let mut plain = Vec::new();
         loop {
             match self.rest() {
-                [] => return None,
+                [] => return Err(UNCLOSED),
                 [b'"', ..] => {
                     self.take(1);
                     word.parts.push(Part::Quoted(text(&plain)));
-                    return Some(());
+                    return Ok(());
                 }
                 [b'\\', b'\n', ..] => {
                     self.take(2);
@@ -174,7 +175,7 @@ impl<'a> Lexer<'a> {
                 }
                 [b'$', ..] => {
                     word.parts.push(Part::Quoted(text(&std::mem::take(&mut plain))));
-                    let part = self.variable(true);
+                    let part = self.variable(true)?;
                     word.parts.push(part);
                 }
                 _ => plain.extend_from_slice(self.take(1)),
@@ -182,8 +183,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// After `$`: a name, digits or one of `?#*@`, in braces or not. A lone `$` stands for itself.
-    fn variable(&mut self, is_quoted: bool) -> Part {
+    /// After `$`: a name, digits or one of `?#*@`, in braces or not.
+    fn variable(&mut self, is_quoted: bool) -> Result<Part, &'static str> {
         self.take(1);
         let has_brace = self.rest().first() == Some(&b'{');
         let name = self.rest().get(usize::from(has_brace)..).unwrap_or_default();
@@ -197,12 +198,12 @@ impl<'a> Lexer<'a> {
         };
         let is_closed = !has_brace || name.get(length) == Some(&b'}');
         if length == 0 || !is_closed {
-            return Part::Quoted("$".to_owned());
+            return Err("a `$` that no name follows");
         }
         self.take(usize::from(has_brace));
         let name = text(self.take(length));
         self.take(usize::from(has_brace));
-        Part::Variable { name, is_quoted }
+        Ok(Part::Variable { name, is_quoted })
     }
 }
 
@@ -235,12 +236,13 @@ mod tests {
             ("a\\\nb \\\n c", "ab c"),
             ("if [ x$a = xy ]; then", "if [ x<a> = xy ] Semicolon then"),
             ("menuentry 'a' {b}", "menuentry 'a' Open b Close"),
-            ("$ $, ${", "'$' '$', '$' Open"),
+            ("$ a", "Bad(\"a `$` that no name follows\")"),
+            ("a \"${b\"", "a Bad(\"a `$` that no name follows\")"),
             ("$1 $@ ${10}x", "<1> <@> <10>x"),
             ("set prefix=($root)'/boot/grub'", "set prefix=(<root>)'/boot/grub'"),
             ("a | b", "a Operator b"),
             ("$\"translated\"", "'translated'"),
-            ("say 'never closed", "say Unclosed"),
+            ("say 'never closed", "say Bad(\"a quote is never closed\")"),
             ("", ""),
         ] {
             assert_eq!(short(source).replace("Newline ", ""), expected, "{source:?}");

@@ -56,8 +56,10 @@ pub(super) struct Script {
 
 /// Reads a script up to its first syntax error.
 pub(super) fn parse(source: &[u8]) -> Script {
-    let tokens = tokens(source);
-    let mut parser = Parser { source, tokens: &tokens, at: 0, depth: 0 };
+    // `grub_file_getline` drops every carriage return.
+    let source: Vec<u8> = source.iter().copied().filter(|&byte| byte != b'\r').collect();
+    let tokens = tokens(&source);
+    let mut parser = Parser { source: &source, tokens: &tokens, at: 0, depth: 0 };
     let mut statements = Vec::new();
     let error = loop {
         parser.skip_delimiters();
@@ -160,13 +162,13 @@ impl<'a> Parser<'a> {
         let words = self.words();
         if words.is_empty() {
             return Err(match self.kind() {
-                Some(Kind::Unclosed) => "a quote is never closed",
+                Some(Kind::Bad(cause)) => cause,
                 _ => "a command is expected",
             });
         }
         let block = if self.kind() == Some(&Kind::Open) { Some(self.block()?) } else { None };
         match self.kind() {
-            Some(Kind::Unclosed) => Err("a quote is never closed"),
+            Some(Kind::Bad(cause)) => Err(cause),
             Some(Kind::Operator | Kind::Open | Kind::Word(_)) => Err("the end of a command is expected"),
             None | Some(Kind::Newline | Kind::Semicolon | Kind::Close) => Ok(Statement::Command { line, words, block }),
         }
