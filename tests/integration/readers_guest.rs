@@ -228,6 +228,10 @@ const SCRIPTS: &[&str] = &[
     "echo a && echo b\n",
     "function { true; }\n",
     "else\n",
+    "if true; then\n # nothing\nfi\n",
+    "menuentry x { }\n",
+    "echo a $ b\n",
+    "echo \"${a\"\n",
 ];
 
 fn assembled(script: &[u8]) -> Tree {

@@ -122,6 +122,7 @@ impl<'a> Lexer<'a> {
                 [] | [b' ' | b'\t' | b'\n' | b';' | b'{' | b'}' | b'|' | b'&' | b'<' | b'>', ..] => {
                     return Ok(word);
                 }
+                [0, ..] => return Err("a NUL byte"),
                 [b'\\', b'\n', ..] => {
                     self.take(2);
                 }
@@ -148,7 +149,7 @@ impl<'a> Lexer<'a> {
                     word.parts.push(part);
                 }
                 rest => {
-                    let special = |byte: &u8| b" \t\n;{}|&<>\\'\"$".contains(byte);
+                    let special = |byte: &u8| b"\0 \t\n;{}|&<>\\'\"$".contains(byte);
                     let end = rest.iter().position(special).unwrap_or(rest.len()).max(1);
                     word.parts.push(Part::Bare(text(self.take(end))));
                 }

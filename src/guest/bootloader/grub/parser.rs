@@ -129,13 +129,12 @@ impl<'a> Parser<'a> {
             self.skip_delimiters();
             match self.kind() {
                 None => return Err("the end of the file comes before the end of a block"),
-                Some(Kind::Close) if until.is_empty() => return Ok(statements.into()),
-                Some(Kind::Word(word)) if word.bare().is_some_and(|word| until.contains(&word)) => {
-                    return Ok(statements.into());
-                }
+                Some(Kind::Close) if until.is_empty() => break,
+                Some(Kind::Word(word)) if word.bare().is_some_and(|word| until.contains(&word)) => break,
                 Some(_) => statements.push(self.statement()?),
             }
         }
+        if statements.is_empty() { Err("a block holds no command") } else { Ok(statements.into()) }
     }
 
     fn statement(&mut self) -> Result<Statement> {
@@ -316,6 +315,9 @@ mod tests {
             ("a\nfi\nb", 1, 2),
             ("a\nmenuentry x {\n b\n", 1, 3),
             ("a\nb | c", 1, 2),
+            ("a\nif b; then\n# nothing\nfi", 1, 4),
+            ("a\nmenuentry x { }", 1, 2),
+            ("a\nb \0 c", 1, 2),
             ("a\n}", 1, 2),
             ("a\nif b; then c", 1, 2),
             (deep.as_str(), 0, 24),
