@@ -62,12 +62,15 @@ pub(super) fn parse(source: &[u8]) -> Script {
     let mut parser = Parser { source: &source, tokens: &tokens, at: 0, depth: 0 };
     let mut statements = Vec::new();
     let error = loop {
-        parser.skip_delimiters();
+        parser.skip_newlines();
         if parser.kind().is_none() {
             break None;
         }
         match parser.statement() {
-            Ok(statement) => statements.push(statement),
+            Ok(statement) => {
+                statements.push(statement);
+                parser.skip_semicolon();
+            }
             Err(cause) => break Some((parser.line(), cause)),
         }
     };
@@ -116,8 +119,15 @@ impl<'a> Parser<'a> {
         Err(cause)
     }
 
-    fn skip_delimiters(&mut self) {
-        while let Some(Kind::Newline | Kind::Semicolon) = self.kind() {
+    fn skip_newlines(&mut self) {
+        while self.kind() == Some(&Kind::Newline) {
+            self.next();
+        }
+    }
+
+    /// One semicolon may end a command; another is a syntax error.
+    fn skip_semicolon(&mut self) {
+        if self.kind() == Some(&Kind::Semicolon) {
             self.next();
         }
     }
@@ -126,12 +136,15 @@ impl<'a> Parser<'a> {
     fn statements(&mut self, until: &[&str]) -> Result<Block> {
         let mut statements = Vec::new();
         loop {
-            self.skip_delimiters();
+            self.skip_newlines();
             match self.kind() {
                 None => return Err("the end of the file comes before the end of a block"),
                 Some(Kind::Close) if until.is_empty() => break,
                 Some(Kind::Word(word)) if word.bare().is_some_and(|word| until.contains(&word)) => break,
-                Some(_) => statements.push(self.statement()?),
+                Some(_) => {
+                    statements.push(self.statement()?);
+                    self.skip_semicolon();
+                }
             }
         }
         if statements.is_empty() { Err("a block holds no command") } else { Ok(statements.into()) }
@@ -231,9 +244,7 @@ impl<'a> Parser<'a> {
     fn function(&mut self) -> Result<Statement> {
         self.next();
         let name = self.name()?;
-        while self.kind() == Some(&Kind::Newline) {
-            self.next();
-        }
+        self.skip_newlines();
         Ok(Statement::Function { name, body: self.block()? })
     }
 
@@ -254,7 +265,8 @@ impl<'a> Parser<'a> {
     }
 
     fn loop_body(&mut self) -> Result<Block> {
-        self.skip_delimiters();
+        self.skip_semicolon();
+        self.skip_newlines();
         self.expect("do", "do is expected")?;
         let body = self.statements(&["done"])?;
         self.next();
@@ -318,6 +330,7 @@ mod tests {
             ("a\nif b; then\n# nothing\nfi", 1, 4),
             ("a\nmenuentry x { }", 1, 2),
             ("a\nb \0 c", 1, 2),
+            ("a\nb;; c", 2, 2),
             ("a\n}", 1, 2),
             ("a\nif b; then c", 1, 2),
             (deep.as_str(), 0, 24),
