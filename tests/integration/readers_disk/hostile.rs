@@ -1,7 +1,7 @@
 //! Truncated, flipped and forged: a clear error or a flaw, never a panic, an abort or a hang.
 
 use super::{Folder, Random, file, memory, mount, run, scan};
-use bootworthy::bytes::{Bytes, Faulty, ReadAt, read_capped};
+use bootworthy::bytes::{Bytes, Faulty, read_capped};
 use bootworthy::disk::filesystem::{FileSystem, FileType, GuestPath};
 use bootworthy::disk::image::{Overlays, open};
 use bootworthy::error::{Error, ErrorKind};
