@@ -1,8 +1,9 @@
 //! GUID partition tables against `sfdisk`, whole and damaged.
 
 use super::{Folder, Random, all_bytes, memory, opened, run, scan};
-use bootworthy::disk::volume::Scan;
+use bootworthy::disk::volume::{self, Scan};
 use bootworthy::error::{ErrorKind, Result};
+use bootworthy::limits::Limits;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -139,6 +140,18 @@ fn entries_that_contradict_are_flaws() {
         }
         assert_eq!(flaws(&scanned(&bytes).unwrap()), expected, "{first} to {last}");
     }
+}
+
+#[test]
+fn a_table_with_room_for_too_many_is_refused() {
+    let whole = memory(disk(LAYOUT));
+    for (partitions, fits) in [(127, false), (128, true), (129, true)] {
+        let limits = Limits { partitions, ..Limits::default() };
+        let found = volume::scan(&whole, &limits);
+        assert_eq!(found.map_err(|error| error.kind).is_ok(), fits, "{partitions}");
+    }
+    let limits = Limits { partitions: 127, ..Limits::default() };
+    assert_eq!(volume::scan(&whole, &limits).unwrap_err().kind, ErrorKind::TooLarge);
 }
 
 #[test]

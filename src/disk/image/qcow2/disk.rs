@@ -205,21 +205,31 @@ impl ReadAt for Disk {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::limits::Limits;
 
-    /// A disk of one cluster of 64 KiB, whose L1 table is in cluster 2 and empty.
+    /// A disk of 64 KiB in a file of three clusters, whose L1 table is in the last and empty.
     fn disk(version: u32, incompatible: u64) -> Disk {
-        let mut file = vec![0; 3 * 65536];
+        build(version, incompatible, 3, 65536, &[0])
+    }
+
+    /// A version 3 disk in a file of `clusters` of 64 KiB, with these L1 entries.
+    pub(in super::super) fn disk_of(clusters: usize, l1: &[u64]) -> Disk {
+        let size = u64::try_from(l1.len()).unwrap() << 29;
+        build(3, 0, clusters, size, l1)
+    }
+
+    fn build(version: u32, incompatible: u64, clusters: usize, size: u64, l1: &[u64]) -> Disk {
+        let mut file = vec![0; clusters << 16];
         let header = [
             &b"QFI\xfb"[..],
             &version.to_be_bytes(),
             &[0; 12],
             &16_u32.to_be_bytes(),
-            &65536_u64.to_be_bytes(),
+            &size.to_be_bytes(),
             &0_u32.to_be_bytes(),
-            &1_u32.to_be_bytes(),
+            &u32::try_from(l1.len()).unwrap().to_be_bytes(),
             &(2 * 65536_u64).to_be_bytes(),
             &65536_u64.to_be_bytes(),
             &1_u32.to_be_bytes(),
@@ -231,6 +241,9 @@ mod tests {
         ]
         .concat();
         file[..header.len()].copy_from_slice(&header);
+        for (place, entry) in file[2 * 65536..].chunks_mut(8).zip(l1) {
+            place.copy_from_slice(&entry.to_be_bytes());
+        }
         let file: Bytes = Arc::new(file);
         let header = Header::read(&file, &Limits::default()).unwrap();
         Disk::new(file, header, None, None).unwrap()
