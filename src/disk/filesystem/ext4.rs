@@ -291,3 +291,65 @@ impl Read for Contents {
         guard(|| self.0.read_bytes(buf)).map_err(io::Error::other)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use std::sync::Arc;
+
+    /// `(offset, value)` written into the superblock of 2048 blocks of 1 KiB.
+    fn vetted(fields: &[(usize, u32)]) -> Result<()> {
+        let volume: Bytes = Arc::new(vec![0; 2 * 1024 * 1024]);
+        let mut superblock = vec![0; 1024];
+        let sound = [(0x4, 2048), (0x20, 8192), (0x28, 512), (0x58, 256), (0x60, 0x2), (0xe0, 8), (0xfc, 64 << 16)];
+        for (at, value) in sound.iter().chain(fields) {
+            superblock[*at..][..4].copy_from_slice(&value.to_le_bytes());
+        }
+        vet(&superblock, &volume)
+    }
+
+    #[test]
+    fn numbers_are_bounded_before_the_crate_sees_them() {
+        assert_eq!(vetted(&[]), Ok(()));
+        assert_eq!(vetted(&[(0x60, 0x82)]), Ok(()));
+        for (fields, said) in [
+            (&[(0x18, 7)][..], "s_log_block_size is 7"),
+            (&[(0x18, u32::MAX)], "s_log_block_size is 4294967295"),
+            (&[(0x4, 2049)], "2049 blocks of 1024 bytes do not fit"),
+            (&[(0x60, 0x82), (0x150, u32::MAX)], "do not fit"),
+            (&[(0x20, 0)], "0 blocks per group"),
+            (&[(0x20, 1)], "1 blocks per group"),
+            (&[(0x58, 0)], "inodes of 0 bytes"),
+            (&[(0x58, 2048)], "inodes of 2048 bytes"),
+            (&[(0x58, 200)], "inodes of 200 bytes"),
+            (&[(0x60, 0x82), (0xfc, 0)], "group descriptors of 0 bytes"),
+            (&[(0x60, 0x82), (0xfc, 32 << 16)], "group descriptors of 32 bytes"),
+            (&[(0x60, 0x6), (0x5c, 4), (0xe0, 0)], "inode 0 is not in the first group"),
+            (&[(0x60, 0x6), (0x5c, 4), (0xe0, 513)], "inode 513 is not in the first group"),
+        ] {
+            let error = vetted(fields).unwrap_err();
+            assert!(error.kind == ErrorKind::Corrupt && error.to_string().contains(said), "{fields:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn unread_features_are_named() {
+        for (incompat, said) in [
+            (0x12, "meta_bg"),
+            (0x8102, "mmp, inline_data"),
+            (0x2_0002, "casefold"),
+            (0x4000_0002, "unknown incompatible bits 0x40000000"),
+            (0x40, "no filetype"),
+        ] {
+            let error = vetted(&[(0x60, incompat)]).unwrap_err();
+            assert!(error.kind == ErrorKind::Unsupported && error.to_string().contains(said), "{incompat:#x}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_panic_of_the_reader_is_corruption() {
+        let error = guard::<()>(|| panic!("index out of range")).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Corrupt);
+    }
+}
