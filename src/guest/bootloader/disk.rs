@@ -16,7 +16,7 @@ pub struct OpenVolume {
     pub partlabel: Option<String>,
     /// Type GUID (lower case) or MBR type (`0x83`).
     pub kind: String,
-    /// Type, UUID and label; `None` when they could not be read.
+    /// Type, UUID and label: all empty where no known signature stands, `None` when the volume could not be read.
     pub identity: Option<Identity>,
     /// Its files, or why they cannot be read.
     pub filesystem: Result<Rc<dyn FileSystem>>,

@@ -192,10 +192,10 @@ impl Menu<'_> {
         let known = self.index.get(&key).and_then(|&index| self.entries.get_mut(index));
         if let Some(known) = known.filter(|known| known.entry.attempts == entry.attempts) {
             known.entry.is_default |= entry.is_default;
-            if let (Fact::Known(list), Some(firmware)) = (&mut known.firmware, firmware) {
-                if !list.iter().any(|name| name == firmware) {
-                    list.push(firmware.to_owned());
-                }
+            if let (Fact::Known(list), Some(firmware)) = (&mut known.firmware, firmware)
+                && !list.iter().any(|name| name == firmware)
+            {
+                list.push(firmware.to_owned());
             }
             return;
         }

@@ -105,8 +105,7 @@ fn named(disk: &Disk, entries: &[Reached]) -> Result<Option<(usize, String)>> {
 /// The last `root=` of what the entry starts first.
 fn root_argument(entry: &Entry) -> Option<String> {
     let cmdline = entry.attempts.first()?.cmdline.as_deref()?;
-    let last =
-        cmdline.split_whitespace().filter_map(|argument| argument.trim_matches('"').strip_prefix("root=")).last();
+    let last = cmdline.split_whitespace().rev().find_map(|argument| argument.trim_matches('"').strip_prefix("root="));
     last.map(str::to_owned)
 }
 

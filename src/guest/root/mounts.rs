@@ -88,9 +88,9 @@ impl<'a> Mounts<'a> {
 
     fn mount_row(&mut self, row: &Mount) {
         let found = self.disk.named(&row.spec);
-        let unread = |error: Error| {
+        let unread = |error: Error| -> Rc<dyn FileSystem> {
             let reason = format!("{} of fstab cannot be read: {error}", row.spec);
-            Rc::new(Unread(Error::unsupported("file system", reason))) as Rc<dyn FileSystem>
+            Rc::new(Unread(Error::unsupported("file system", reason)))
         };
         let filesystem = match found {
             Found::At(index) if self.places.iter().any(|(known, _)| *known == index) => return,
@@ -192,7 +192,7 @@ impl<'a> Mounts<'a> {
             }
             let config = self.guest_path(entry.config.volume, &entry.config.path);
             BootEntry {
-                id: unique(&mut ids, entry.ids.join(">")),
+                id: unique(&mut ids, &entry.ids.join(">")),
                 title: entry.title,
                 config: config.unwrap_or_else(|_| entry.config.path.clone()),
                 line: entry.line,
@@ -209,8 +209,8 @@ fn unknown_cmdline(line: u32) -> Fact<String> {
     Fact::unknown(format!("line {line}: the command line depends on what is not known before the start"))
 }
 
-fn unique(ids: &mut BTreeSet<String>, id: String) -> String {
-    let mut unique = id.clone();
+fn unique(ids: &mut BTreeSet<String>, id: &str) -> String {
+    let mut unique = id.to_owned();
     let mut number = 1_u32;
     while !ids.insert(unique.clone()) {
         number = number.saturating_add(1);

@@ -46,7 +46,7 @@ impl Evaluator<'_> {
                 }
                 let body = |this: &mut Self, frame: &mut Frame| this.run(&branch.body, frame);
                 let others = |this: &mut Self, frame: &mut Frame| this.branches(rest, otherwise, frame);
-                self.fork(Fork { when: &branch.when, status, is_loading, saved }, frame, body, others)
+                self.fork(&Fork { when: &branch.when, status, is_loading, saved }, frame, body, others)
             }
         }
     }
@@ -58,14 +58,14 @@ impl Evaluator<'_> {
         one: impl FnOnce(&mut Self, &mut Frame) -> Outcome,
         two: impl FnOnce(&mut Self, &mut Frame) -> Outcome,
     ) -> Outcome {
-        self.fork(Fork { when, status: None, is_loading: true, saved: Vec::new() }, frame, one, two)
+        self.fork(&Fork { when, status: None, is_loading: true, saved: Vec::new() }, frame, one, two)
     }
 
     /// Runs both ways. The one that the present variables choose comes first and leaves its variables; when nobody
     /// knows, the first is `one` and only variables that agree stay known.
     fn fork(
         &mut self,
-        fork: Fork<'_>,
+        fork: &Fork<'_>,
         frame: &mut Frame,
         one: impl FnOnce(&mut Self, &mut Frame) -> Outcome,
         two: impl FnOnce(&mut Self, &mut Frame) -> Outcome,
@@ -148,10 +148,14 @@ impl Evaluator<'_> {
                     if words.first().and_then(Word::bare) == Some("save_env") {
                         self.persistent.extend(words.iter().skip(1).filter_map(Word::bare).map(str::to_owned));
                     }
-                    block.iter().for_each(|block| self.note_saved(block));
+                    if let Some(block) = block {
+                        self.note_saved(block);
+                    }
                 }
                 Statement::If { branches, otherwise } => {
-                    branches.iter().for_each(|branch| self.note_saved(&branch.body));
+                    for branch in branches {
+                        self.note_saved(&branch.body);
+                    }
                     self.note_saved(otherwise);
                 }
                 Statement::Function { body, .. } | Statement::For { body, .. } | Statement::While { body, .. } => {

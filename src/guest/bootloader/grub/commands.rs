@@ -94,11 +94,15 @@ impl Evaluator<'_> {
                 Outcome::DONE
             }
             "unset" => {
-                arguments.iter().flatten().for_each(|name| frame.environment.unset(name));
+                for name in arguments.iter().flatten() {
+                    frame.environment.unset(name);
+                }
                 Outcome::DONE
             }
             "export" => {
-                arguments.iter().flatten().for_each(|name| frame.environment.export(name));
+                for name in arguments.iter().flatten() {
+                    frame.environment.export(name);
+                }
                 Outcome::DONE
             }
             "load_env" => self.load_env(arguments, frame),
@@ -111,7 +115,9 @@ impl Evaluator<'_> {
             }
             "keystatus" => Outcome::of(Some(false)),
             "increment" | "decrement" | "read" => {
-                arguments.iter().flatten().for_each(|name| frame.environment.set(name, None));
+                for name in arguments.iter().flatten() {
+                    frame.environment.set(name, None);
+                }
                 Outcome::UNKNOWN
             }
             _ if name.contains('=') => {
@@ -119,7 +125,9 @@ impl Evaluator<'_> {
                 Outcome::DONE
             }
             _ => self.call(name, arguments.to_vec(), frame).unwrap_or_else(|| {
-                set_by(arguments).iter().for_each(|name| frame.environment.set(name, None));
+                for name in set_by(arguments) {
+                    frame.environment.set(&name, None);
+                }
                 Outcome::UNKNOWN
             }),
         }
@@ -227,7 +235,9 @@ impl Evaluator<'_> {
             Err(error) => {
                 self.gaps.push(Gap::from(error.at(path)));
                 frame.doubt();
-                ["default", "next_entry", "saved_entry"].iter().for_each(|name| frame.environment.set(name, None));
+                for name in ["default", "next_entry", "saved_entry"] {
+                    frame.environment.set(name, None);
+                }
                 Outcome::UNKNOWN
             }
         }

@@ -19,8 +19,11 @@ pub(super) enum Asked {
     HasContent,
 }
 
+/// True, false, or not to be known.
+type Truth = Option<bool>;
+
 /// The outcome of an expression; `None` when it depends on something unknown.
-pub(super) fn decide(arguments: &[Value], file: &mut dyn FnMut(&str, Asked) -> Option<bool>) -> Option<bool> {
+pub(super) fn decide(arguments: &[Value], file: &mut dyn FnMut(&str, Asked) -> Truth) -> Truth {
     let arguments = match arguments {
         [inner @ .., Some(last)] if last == "]" => inner,
         all => all,
@@ -31,7 +34,7 @@ pub(super) fn decide(arguments: &[Value], file: &mut dyn FnMut(&str, Asked) -> O
 struct Expression<'a> {
     arguments: &'a [Value],
     at: usize,
-    file: &'a mut dyn FnMut(&str, Asked) -> Option<bool>,
+    file: &'a mut dyn FnMut(&str, Asked) -> Truth,
 }
 
 impl Expression<'_> {
@@ -45,7 +48,7 @@ impl Expression<'_> {
     }
 
     /// GRUB reads from left to right: `-o` starts anew, everything else is joined with *and*.
-    fn parse(&mut self, depth: usize) -> Option<bool> {
+    fn parse(&mut self, depth: usize) -> Truth {
         let (mut or, mut and, mut is_inverted) = (Some(false), Some(true), false);
         while self.at < self.arguments.len() {
             let (value, used) = if let Some(value) = self.binary() {
@@ -83,7 +86,7 @@ impl Expression<'_> {
     }
 
     /// `a = b` and its like; the outer option says whether one stands here.
-    fn binary(&self) -> Option<Option<bool>> {
+    fn binary(&self) -> Option<Truth> {
         let operator = self.known(1).filter(|_| self.argument(2).is_some())?;
         let compare = |holds: fn(Ordering) -> bool| Some(holds(self.known(0)?.cmp(self.known(2)?)));
         let number = |holds: fn(Ordering) -> bool| Some(holds(integer(self.known(0)?).cmp(&integer(self.known(2)?))));
@@ -105,7 +108,7 @@ impl Expression<'_> {
         })
     }
 
-    fn unary(&mut self) -> Option<Option<bool>> {
+    fn unary(&mut self) -> Option<Truth> {
         let operator = self.known(0).filter(|_| self.argument(1).is_some())?;
         let asked = match operator {
             "-n" => return Some(self.known(1).map(|text| !text.is_empty())),
@@ -121,7 +124,7 @@ impl Expression<'_> {
     }
 }
 
-fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+fn both(a: Truth, b: Truth) -> Truth {
     match (a, b) {
         (Some(false), _) | (_, Some(false)) => Some(false),
         (Some(true), Some(true)) => Some(true),
@@ -129,7 +132,7 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     }
 }
 
-fn either(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+fn either(a: Truth, b: Truth) -> Truth {
     both(a.map(|a| !a), b.map(|b| !b)).map(|neither| !neither)
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Frame {
     /// Whether this is an entry's body, not a menu's.
     pub(super) is_entry: bool,
     /// The menu that `configfile` has replaced this one with.
-    pub(super) replaced: Option<Box<Frame>>,
+    pub(super) replaced: Option<Box<Self>>,
     pub(super) depth: usize,
 }
 

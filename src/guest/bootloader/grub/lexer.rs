@@ -77,7 +77,7 @@ impl<'a> Lexer<'a> {
     fn take(&mut self, length: usize) -> &'a [u8] {
         let taken = self.rest().get(..length).unwrap_or(self.rest());
         self.at = self.at.saturating_add(taken.len());
-        let newlines = taken.iter().filter(|&&byte| byte == b'\n').count();
+        let newlines = taken.split(|&byte| byte == b'\n').skip(1).count();
         self.line = self.line.saturating_add(u32::try_from(newlines).unwrap_or(u32::MAX));
         taken
     }

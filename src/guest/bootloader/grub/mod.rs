@@ -52,7 +52,9 @@ pub(crate) fn read(disk: &Disk, config: &Config, platform: Option<&str>, limits:
     for unknown in ["grub_cpu", "cmdpath", "lang", "secondary_locale_dir", "shim_lock"] {
         set(unknown, None);
     }
-    FEATURES.iter().for_each(|feature| set(feature, Some("y".to_owned())));
+    for feature in FEATURES {
+        set(feature, Some("y".to_owned()));
+    }
 
     let mut evaluator = Evaluator::new(disk, limits);
     let mut frame = Frame::new(environment, Rc::new(config.clone()), 0);
