@@ -9,7 +9,7 @@ use crate::fact::{Gap, Listing};
 use crate::limits::{GIB, Limits, MAX_DEPTH, MAX_PATH};
 use ext4_view::{Ext4, Ext4Error, Ext4Read};
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -49,14 +49,14 @@ const MAX_GROUPS: u64 = 1 << 20;
 const MAX_JOURNAL: u64 = GIB;
 /// Largest directory: 100 000 names of 255 bytes take 27 MB.
 const MAX_DIRECTORY: u64 = 64 * 1024 * 1024;
-/// Directories remembered as vetted.
-const MAX_VETTED: usize = 10_000;
+/// Files whose metadata is remembered: the crate resolves every path from the root and sums up every folder on the way.
+const MAX_SEEN: usize = 10_000;
 
 struct Ext {
     inner: Ext4,
     identity: Identity,
-    /// Paths that are directories of a sane size, so that a path below them may be resolved.
-    vetted: RefCell<HashSet<Vec<u8>>>,
+    /// Metadata by path.
+    seen: RefCell<HashMap<Vec<u8>, ext4_view::Metadata>>,
 }
 
 fn probe(volume: &Bytes) -> Result<bool> {
@@ -70,7 +70,7 @@ fn open(volume: Bytes, _limits: &Limits) -> Result<Box<dyn FileSystem>> {
     vet(&superblock, &volume)?;
     let cache = Cache::new(volume);
     let inner = guard(|| Ext4::load(Box::new(Reader(cache))))?;
-    Ok(Box::new(Ext { inner, identity, vetted: RefCell::default() }))
+    Ok(Box::new(Ext { inner, identity, seen: RefCell::default() }))
 }
 
 /// Checks what the crate would size an allocation or a loop by, and names what it does not read.
@@ -160,10 +160,7 @@ impl Ext {
     }
 
     fn vet_folder(&self, folder: &GuestPath) -> Result<()> {
-        if self.vetted.borrow().contains(folder.as_bytes()) {
-            return Ok(());
-        }
-        let metadata = guard(|| self.inner.symlink_metadata(folder.as_bytes())).map_err(|e| e.at(folder.to_text()))?;
+        let metadata = self.look(folder)?;
         if !metadata.is_dir() {
             return Err(Error::not_found("file").because("its folder is not a directory").at(folder.to_text()));
         }
@@ -171,17 +168,26 @@ impl Ext {
             let cause = format!("it claims {} bytes, the limit is {MAX_DIRECTORY}", metadata.len());
             return Err(Error::too_large("directory", cause).at(folder.to_text()));
         }
-        let mut vetted = self.vetted.borrow_mut();
-        if vetted.len() >= MAX_VETTED {
-            vetted.clear();
-        }
-        vetted.insert(folder.as_bytes().to_vec());
         Ok(())
+    }
+
+    /// Metadata of a path whose folders have been vetted. What could not be read is asked again.
+    fn look(&self, path: &GuestPath) -> Result<ext4_view::Metadata> {
+        if let Some(metadata) = self.seen.borrow().get(path.as_bytes()) {
+            return Ok(metadata.clone());
+        }
+        let found = guard(|| self.inner.symlink_metadata(path.as_bytes())).map_err(|error| error.at(path.to_text()))?;
+        let mut seen = self.seen.borrow_mut();
+        if seen.len() >= MAX_SEEN {
+            seen.clear();
+        }
+        seen.insert(path.as_bytes().to_vec(), found.clone());
+        Ok(found)
     }
 
     fn metadata(&self, path: &GuestPath) -> Result<ext4_view::Metadata> {
         self.vet_folders(path)?;
-        guard(|| self.inner.symlink_metadata(path.as_bytes())).map_err(|error| error.at(path.to_text()))
+        self.look(path)
     }
 }
 
