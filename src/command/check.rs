@@ -2,10 +2,9 @@
 
 use super::images::{Images, Inspected};
 use super::judging::Judging;
-use super::{is_colourful, print, width};
-use crate::cli::EXIT_CODES;
-use crate::report::{FORMATS, Report, Style, Verbosity, exit_code};
-use crate::verdict::assess;
+use super::{EXIT_CODES, is_colourful, print, width};
+use crate::report::{FORMATS, Style, Verbosity, find};
+use crate::verdict::{Report, assess, exit_code};
 use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
 
@@ -27,14 +26,11 @@ pub struct Args {
 
 /// Inspects, judges, prints; exits as the verdict says.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let options = args.judging.options();
-    let inspected = args.images.inspect()?;
-    let report = |Inspected { name, result }| {
-        let result = result.map(|guest| {
-            let assessment = assess(&guest, &options);
-            (guest, assessment)
-        });
-        Report { name, result }
+    let (profile, options) = (args.judging.profile(), args.judging.options());
+    let inspected = args.images.inspect(&options.require_in_initrd)?;
+    let report = |Inspected { name, result }| match result {
+        Ok(guest) => assess(&name, *guest, profile, &options),
+        Err(error) => Report::unreadable(&name, error, profile),
     };
     let reports: Vec<Report> = inspected.into_iter().map(report).collect();
     let verbosity = match (args.images.quiet, args.verbose) {
@@ -42,10 +38,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
-    let style = Style { colour: is_colourful(), width: width(), verbosity };
-    let format = FORMATS.iter().find(|format| format.name == args.format);
-    if let Some(format) = format {
-        print(&(format.render)(&reports, style))?;
+    let style = Style { has_colour: is_colourful(), width: width(), verbosity };
+    if let Some(format) = find(&args.format) {
+        print(&(format.write)(&reports, style))?;
     }
-    Ok(ExitCode::from(exit_code(&reports)))
+    Ok(ExitCode::from(exit_code(reports.iter().map(|report| report.result))))
 }

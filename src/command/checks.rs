@@ -9,6 +9,6 @@ pub struct Args {}
 
 /// Prints one line per check: severity, id, healthy condition.
 pub fn run(_: &Args) -> anyhow::Result<ExitCode> {
-    print(&crate::report::checks())?;
+    print(&crate::report::list_checks())?;
     Ok(ExitCode::SUCCESS)
 }

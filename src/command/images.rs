@@ -5,6 +5,7 @@ use crate::bytes::read_capped;
 use crate::error::{Error, Result};
 use crate::guest::{Guest, Options, SCHEMA};
 use crate::limits::Limits;
+use crate::report::escape;
 use crate::worker::{self, Answer, Job, Kind, Stats};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::fs::{Mode, OFlags};
@@ -53,7 +54,8 @@ pub(super) struct Inspected {
 
 impl Images {
     /// Inspects every image, as many at once as there are processors; the answers stand in the order of the arguments.
-    pub(super) fn inspect(&self) -> anyhow::Result<Vec<Inspected>> {
+    /// Of `modules` the dependencies are read besides those that checks ask for.
+    pub(super) fn inspect(&self, modules: &[String]) -> anyhow::Result<Vec<Inspected>> {
         if let Some(path) = &self.facts {
             return Ok(vec![Inspected { name: shown(path), result: saved(path) }]);
         }
@@ -71,7 +73,7 @@ impl Images {
             for _ in 0..workers {
                 scope.spawn(|| {
                     while let Some((index, path)) = take(&next, &self.images) {
-                        let answer = self.one(path, &bars);
+                        let answer = self.one(path, modules, &bars);
                         answers.lock().unwrap_or_else(PoisonError::into_inner).push((index, answer));
                     }
                 });
@@ -86,13 +88,13 @@ impl Images {
         Ok(named.zip(answers).map(|(name, (_, answer))| Inspected { name, result: answer.result }).collect())
     }
 
-    fn one(&self, path: &Path, bars: &Bars) -> Answer {
+    fn one(&self, path: &Path, modules: &[String], bars: &Bars) -> Answer {
         let name = shown(path);
         let job = || {
             let (file, kind) = open(path)?;
             let backing = self.backing.iter().map(|path| Ok(open(path)?.0)).collect::<Result<_>>()?;
             let data_file = self.data_file.as_deref().map(|path| Ok(open(path)?.0)).transpose()?;
-            let options = Options { root: self.root, limits: Limits::default() };
+            let options = Options { root: self.root, modules: modules.to_vec(), limits: Limits::default() };
             Ok(Job { name: name.clone(), file, kind, backing, data_file, options })
         };
         match job() {
@@ -111,7 +113,7 @@ impl Images {
         let mut err = std::io::stderr().lock();
         for (path, (_, answer)) in self.images.iter().zip(answers) {
             let Stats { reads, bytes, cpu_us } = answer.stats;
-            let name = crate::report::escape::line(&shown(path));
+            let name = escape(&shown(path));
             writeln!(err, "stats: {name}: {reads} reads, {bytes} bytes, {} ms of processor time", cpu_us / 1000)?;
         }
         Ok(())
@@ -119,7 +121,7 @@ impl Images {
 }
 
 /// The path as the user wrote it; bytes that are not UTF-8 as `\\xNN`.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     crate::bytes::text(path.as_os_str().as_bytes())
 }
 
@@ -153,7 +155,8 @@ fn saved(path: &Path) -> Result<Box<Guest>> {
         read_capped(&mut open(path)?.0, limit, "facts")
     };
     let parse = || -> Result<Guest> {
-        let guest: Guest = serde_json::from_slice(&bytes?).map_err(|error| Error::corrupt("facts", error.to_string()))?;
+        let guest: Guest =
+            serde_json::from_slice(&bytes?).map_err(|error| Error::corrupt("facts", error.to_string()))?;
         if guest.schema == SCHEMA {
             return Ok(guest);
         }
@@ -179,7 +182,7 @@ impl Bars {
 
     fn add(&self, name: &str) -> ProgressBar {
         let bar = self.0.add(ProgressBar::new_spinner());
-        bar.set_prefix(crate::report::escape::line(name));
+        bar.set_prefix(escape(name));
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})") {
             bar.set_style(style);
         }

@@ -25,7 +25,7 @@ enum Row<'a> {
 
 /// Prints one object for one image, an array in order for several.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let inspected = args.images.inspect()?;
+    let inspected = args.images.inspect(&[])?;
     let text = match inspected.as_slice() {
         [Inspected { result: Ok(guest), .. }] => serde_json::to_string_pretty(guest)?,
         [Inspected { result: Err(error), .. }] => return Err(error.clone().into()),

@@ -1,7 +1,7 @@
 //! How images are judged: shared by check and properties.
 
-use crate::verdict::profile::PROFILES;
-use crate::verdict::{Options, Severity};
+use crate::verdict::Options;
+use crate::verdict::profile::{PROFILES, Profile, Severity};
 use clap::builder::PossibleValuesParser;
 
 /// Shared options of judging.
@@ -19,16 +19,16 @@ pub(super) struct Judging {
 }
 
 impl Judging {
+    /// The profile; clap lets only names of [`PROFILES`] through, the first is the default.
+    pub(super) fn profile(&self) -> &'static Profile {
+        let named = PROFILES.iter().find(|profile| profile.name == self.profile);
+        named.unwrap_or(const { &PROFILES[0] })
+    }
+
     /// The options of [`crate::verdict::assess`].
     pub(super) fn options(&self) -> Options {
-        let profile = PROFILES.iter().find(|profile| profile.name == self.profile);
-        let fail_on = match self.fail_on.as_str() {
-            "note" => Severity::Note,
-            "warning" => Severity::Warning,
-            _ => Severity::Error,
-        };
+        let fail_on = Severity::parse(&self.fail_on).unwrap_or_default();
         let require_in_initrd = self.require_in_initrd.iter().map(|name| name.replace('-', "_")).collect();
-        let default = Options::default();
-        Options { profile: profile.unwrap_or(default.profile), fail_on, require_in_initrd }
+        Options { require_in_initrd, fail_on, ..Options::default() }
     }
 }

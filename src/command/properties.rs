@@ -2,12 +2,10 @@
 
 use super::images::{Images, Inspected};
 use super::judging::Judging;
-use super::{EXIT_UNKNOWN, failed, print};
-use crate::cli::EXIT_CODES;
-use crate::guest::Guest;
+use super::{EXIT_CODES, failed, print};
 use crate::manifest::{FORMATS, Manifest};
-use crate::report::escape;
-use crate::verdict::{Assessment, Fitness, assess};
+use crate::report::{escape, escape_lines};
+use crate::verdict::{Outcome, Report, assess, exit_code};
 use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
 
@@ -29,45 +27,45 @@ pub struct Args {
 
 /// Prints one manifest per image; nothing for one whose verdict is unknown.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let options = args.judging.options();
-    let mut codes = Vec::new();
+    let (profile, options) = (args.judging.profile(), args.judging.options());
+    let mut outcomes = Vec::new();
     let mut texts = Vec::new();
-    for Inspected { name, result } in args.images.inspect()? {
-        let guest = match result {
-            Ok(guest) => guest,
+    for Inspected { name, result } in args.images.inspect(&options.require_in_initrd)? {
+        match result {
+            Ok(guest) => {
+                let report = assess(&name, *guest, profile, &options);
+                outcomes.push(report.result);
+                if report.result == Outcome::Unknown {
+                    undecided(&name)?;
+                } else {
+                    texts.push(render(args, &report));
+                }
+            }
             Err(error) => {
                 failed(&error.into());
-                codes.push(EXIT_UNKNOWN);
-                continue;
+                outcomes.push(Outcome::Unknown);
             }
-        };
-        let assessment = assess(&guest, &options);
-        codes.push(assessment.fitness.exit_code());
-        if assessment.fitness == Fitness::Unknown {
-            undecided(&name)?;
-            continue;
         }
-        texts.push(render(args, &guest, &assessment));
     }
     print(&join(&args.format, &texts))?;
-    let code = codes.iter().find(|code| **code == 1).or_else(|| codes.iter().max());
-    Ok(ExitCode::from(code.copied().unwrap_or_default()))
+    Ok(ExitCode::from(exit_code(outcomes)))
 }
 
-fn render(args: &Args, guest: &Guest, assessment: &Assessment) -> String {
-    let image = guest.image.known().filter(|image| image.format != "directory");
-    let os = guest.os.known();
+fn render(args: &Args, report: &Report) -> String {
+    let image = report.guest.as_ref().and_then(|guest| guest.image.known());
+    let image = image.filter(|image| image.format != "directory");
+    let os = report.guest.as_ref().and_then(|guest| guest.os.known());
     let titled = os.and_then(|os| os.pretty_name.clone()).or_else(|| os.map(|os| os.id.clone()));
     let name = args.name.clone().or(titled).unwrap_or_else(|| "image".to_owned());
     let manifest = Manifest {
         file: image.map(|image| image.path.as_str()),
         name: &name,
         disk_format: image.map(|image| image.format.as_str()),
-        earned: &assessment.earned,
-        withheld: &assessment.withheld,
+        earned: &report.earned,
+        withheld: &report.withheld,
     };
     let format = FORMATS.iter().find(|format| format.name == args.format);
-    format.map(|format| escape::block(&(format.render)(&manifest))).unwrap_or_default()
+    format.map(|format| escape_lines(&(format.render)(&manifest))).unwrap_or_default()
 }
 
 /// Several JSON objects become one array; shell lines follow each other.
@@ -83,7 +81,7 @@ fn join(format: &str, texts: &[String]) -> String {
 
 fn undecided(name: &str) -> std::io::Result<()> {
     use std::io::Write as _;
-    let name = escape::line(name);
+    let name = escape(name);
     writeln!(std::io::stderr(), "error: {name}: a check that counts could not be judged, so no property is printed")?;
     writeln!(std::io::stderr(), "  = help: `bootworthy check {name}` says which, and why")
 }

@@ -96,7 +96,7 @@ const MAX_VERSION: usize = 64;
 pub struct Header {
     /// `uname -r`; unknown for formats that do not carry it.
     pub version: Fact<String>,
-    /// As OpenStack names it.
+    /// As Nova names it.
     pub architecture: Fact<String>,
 }
 
@@ -268,7 +268,7 @@ mod tests {
         image[0x206..0x208].copy_from_slice(&protocol.to_le_bytes());
         image[0x20e..0x210].copy_from_slice(&0x3000_u16.to_le_bytes());
         image[0x236..0x238].copy_from_slice(&flags.to_le_bytes());
-        image[0x3200..0x3200 + version.len()].copy_from_slice(version);
+        image.splice(0x3200..0x3201, version.iter().copied());
         image
     }
 

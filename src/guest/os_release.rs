@@ -172,7 +172,7 @@ fn architecture(root: &Root) -> Result<String> {
     Err(Error::not_found("architecture of the userland").because(cause))
 }
 
-/// `e_machine`, class and byte order (`include/uapi/linux/elf-em.h`) under OpenStack's names.
+/// `e_machine`, class and byte order (`include/uapi/linux/elf-em.h`) under Nova's names.
 pub(super) fn machine(header: &[u8]) -> Result<String> {
     let cut = || Error::corrupt("ELF header", format!("{} bytes of it are there", header.len()));
     let &[_, _, _, _, class, order, ..] = header else { return Err(cut()) };

@@ -1,11 +1,10 @@
 //! What Glance's `POST /v2/images` takes: one flat object, strings but for `min_disk` and `min_ram`.
 
-use super::{Format, Manifest, is_integer};
+use super::{Format, Manifest};
 use serde::Serializer as _;
 use serde::ser::SerializeMap as _;
 
-pub(super) const FORMAT: Format =
-    Format { name: "json", summary: "the body of Glance's POST /v2/images", render };
+pub(super) const FORMAT: Format = Format { name: "json", summary: "the body of Glance's POST /v2/images", render };
 
 fn render(manifest: &Manifest<'_>) -> String {
     let mut bytes = Vec::new();
@@ -23,7 +22,7 @@ fn write(manifest: &Manifest<'_>, bytes: &mut Vec<u8>) -> serde_json::Result<()>
         map.serialize_entry("container_format", "bare")?;
     }
     for earned in manifest.earned {
-        match earned.value.parse::<u64>().ok().filter(|_| is_integer(earned.key)) {
+        match earned.value.parse::<u64>().ok().filter(|_| earned.is_integer) {
             Some(number) => map.serialize_entry(earned.key, &number)?,
             None => map.serialize_entry(earned.key, &earned.value)?,
         }
@@ -34,11 +33,12 @@ fn write(manifest: &Manifest<'_>, bytes: &mut Vec<u8>) -> serde_json::Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Earned;
+    use crate::verdict::property::Earned;
 
     #[test]
     fn only_the_two_minima_are_integers() {
-        let earned = |key, value: &str| Earned { key, value: value.to_owned(), checks: Vec::new() };
+        let earned =
+            |key, value: &str| Earned { key, value: value.to_owned(), is_integer: key == "min_disk", evidence: &[] };
         let earned = [earned("os_version", "13"), earned("min_disk", "10")];
         let manifest =
             Manifest { file: None, name: "a \"b\"", disk_format: Some("qcow2"), earned: &earned, withheld: &[] };

@@ -3,7 +3,7 @@
 mod glance_json;
 mod openstack_cli;
 
-use crate::verdict::{Earned, Withheld};
+use crate::verdict::property::{Earned, Withheld};
 
 /// What a manifest is written from.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +33,3 @@ pub struct Format {
 
 /// Every format, the default first.
 pub const FORMATS: &[Format] = &[openstack_cli::FORMAT, glance_json::FORMAT];
-
-/// Glance takes these as integers, all other properties as strings (`POST /v2/images`).
-pub fn is_integer(key: &str) -> bool {
-    matches!(key, "min_disk" | "min_ram")
-}

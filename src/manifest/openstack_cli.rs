@@ -15,9 +15,11 @@ fn render(manifest: &Manifest<'_>) -> String {
     }
     words.extend(manifest.file.map(|file| format!("--file {}", quote(&path(file)))));
     for earned in manifest.earned {
-        words.push(match earned.key {
-            "min_disk" | "min_ram" => format!("--{} {}", earned.key.replace('_', "-"), quote(&earned.value)),
-            key => format!("--property {}", quote(&format!("{key}={}", earned.value))),
+        // min_disk and min_ram are options of their own.
+        words.push(if earned.is_integer {
+            format!("--{} {}", earned.key.replace('_', "-"), quote(&earned.value))
+        } else {
+            format!("--property {}", quote(&format!("{}={}", earned.key, earned.value)))
         });
     }
     // The client's parser has no reliable end of options, and no name needs a leading dash.
@@ -71,7 +73,7 @@ fn quote(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::{Earned, Withheld};
+    use crate::verdict::property::{Earned, Withheld};
 
     #[test]
     fn words_survive_the_shell() {
@@ -96,9 +98,14 @@ mod tests {
             check: Some("initrd-virtio-scsi"),
             reason: "x\nrm -rf /\r".to_owned(),
         }];
-        let earned = [Earned { key: "min_disk", value: "10".to_owned(), checks: Vec::new() }];
-        let manifest =
-            Manifest { file: Some("-d.qcow2"), name: "-x", disk_format: Some("raw"), earned: &earned, withheld: &withheld };
+        let earned = [Earned { key: "min_disk", value: "10".to_owned(), is_integer: true, evidence: &[] }];
+        let manifest = Manifest {
+            file: Some("-d.qcow2"),
+            name: "-x",
+            disk_format: Some("raw"),
+            earned: &earned,
+            withheld: &withheld,
+        };
         assert_eq!(
             render(&manifest),
             "# withheld: hw_disk_bus=scsi: x rm -rf /  (initrd-virtio-scsi)\n\

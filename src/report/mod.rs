@@ -1,59 +1,55 @@
-//! Verdicts → text. One neutral shape goes in, one format per file comes out.
+//! Reports → text: writers that render the neutral shape of [`crate::verdict::Report`] and never know who made it.
 
-pub mod escape;
+mod escape;
+mod explain;
 mod json;
-mod list;
-mod style;
+mod size;
 mod text;
 
-pub use list::{checks, explain};
-pub use style::Style;
+pub use escape::{escape, escape_lines};
+pub use explain::{NotKnown, explain, list_checks, nearest};
+pub use size::human;
 
-use crate::error::Error;
-use crate::guest::Guest;
-use crate::verdict::Assessment;
+use crate::verdict::Report;
 
-/// One image and what is said of it.
-#[derive(Debug)]
-pub struct Report {
-    /// As the user named it.
-    pub name: String,
-    /// What it is and what was found, or why it could not be inspected.
-    pub result: Result<(Box<Guest>, Assessment), Error>,
+/// How a text is laid out; the command decides by its terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// With colours.
+    pub has_colour: bool,
+    /// Columns to fold to; `None` folds nothing.
+    pub width: Option<usize>,
+    /// How much is said.
+    pub verbosity: Verbosity,
 }
 
-/// How much is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How much a text says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verbosity {
-    /// The closing line.
+    /// The closing line alone.
     Quiet,
-    /// What does not hold, and what is earned.
+    /// What is to be done.
+    #[default]
     Normal,
-    /// Notes and passed checks with their evidence too.
+    /// Passed checks with their evidence and notes as well.
     Verbose,
 }
 
 /// A report format.
 #[derive(Debug)]
 pub struct Format {
-    /// The value of `--format`.
+    /// Value of `--format`.
     pub name: &'static str,
-    /// Renders all images of a run, in order.
-    pub render: fn(&[Report], Style) -> String,
+    /// What it is for.
+    pub summary: &'static str,
+    /// Renders the reports of all images, in order.
+    pub write: fn(&[Report], Style) -> String,
 }
 
 /// Every format, the default first.
 pub const FORMATS: &[Format] = &[text::FORMAT, json::FORMAT];
 
-impl Report {
-    /// The exit code of this image alone.
-    pub fn exit_code(&self) -> u8 {
-        self.result.as_ref().map_or(3, |(_, assessment)| assessment.fitness.exit_code())
-    }
-}
-
-/// The exit code of a run: 1 if any is 1, else 3 if any is 3, else 0.
-pub fn exit_code(reports: &[Report]) -> u8 {
-    let codes = || reports.iter().map(Report::exit_code);
-    codes().find(|code| *code == 1).or_else(|| codes().max()).unwrap_or(0)
+/// The format with this name.
+pub fn find(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().find(|format| format.name == name)
 }

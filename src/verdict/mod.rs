@@ -1,16 +1,34 @@
 //! Facts → verdicts: pure functions, no I/O. The rules: what passes, what fails, what could not be looked at.
 
-mod assessment;
+pub mod boot;
 pub mod check;
 pub mod profile;
 pub mod property;
+mod assess;
+mod fstab;
+mod spec;
+mod tally;
 mod view;
 
-pub use assessment::{Assessment, Earned, Finding, Fitness, Severity, Withheld};
-pub use view::{FactName, View};
+pub use assess::{BusState, FeatureState, Finding, Outcome, Report, Summary, assess, exit_code};
+pub use boot::{BootRow, BootTable};
+pub use tally::Tally;
+pub use view::{FactName, Lookup, View};
 
 use crate::fact::Gap;
+use profile::Severity;
 use serde::{Deserialize, Serialize};
+
+/// What the user asked of the judging; nothing in it can earn a property that the facts do not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Modules that must be in the initrd even where the root tree alone would do (`--require-in-initrd`).
+    pub require_in_initrd: Vec<String>,
+    /// The lightest severity that makes an image unfit (`--fail-on`).
+    pub fail_on: Severity,
+    /// Severities that the user set for checks by id; they change exit codes, never what is earned.
+    pub severities: Vec<(String, Severity)>,
+}
 
 /// What a check says: the four words of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -75,6 +93,21 @@ impl Evidence {
     #[must_use]
     pub fn expected(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
+        self
+    }
+
+    /// Adds the line as it stands and the part of it that is meant.
+    #[must_use]
+    pub fn marking(mut self, text: impl Into<String>, mark: impl Into<String>) -> Self {
+        self.text = Some(text.into());
+        self.mark = Some(mark.into());
+        self
+    }
+
+    /// Adds the exact mend of this place.
+    #[must_use]
+    pub fn mend(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
         self
     }
 
@@ -163,6 +196,22 @@ pub struct Judgement {
     pub weight: Weight,
     /// Per boot entry, for the checks that judge them.
     pub entries: Vec<EntryVerdict>,
+    /// What is worth saying and changes nothing: a missing softdep, a lighter fault beside a heavier gap.
+    pub notes: Vec<Evidence>,
+}
+
+impl Judgement {
+    /// Why it is not a plain pass: the first fault, the first gap, or why it does not apply.
+    pub fn reason(&self) -> Option<String> {
+        match &self.verdict {
+            Verdict::Pass(_) => None,
+            Verdict::Fail(faults) => {
+                faults.iter().max_by_key(|fault| fault.weight).map(|fault| fault.evidence.found.clone())
+            }
+            Verdict::Unknown(gaps) => gaps.first().map(|gap| gap.reason.clone()),
+            Verdict::NotApplicable(reason) => Some(reason.clone()),
+        }
+    }
 }
 
 impl From<Verdict> for Judgement {
@@ -171,6 +220,6 @@ impl From<Verdict> for Judgement {
             Verdict::Fail(faults) => faults.iter().map(|fault| fault.weight).max().unwrap_or(Weight::Full),
             _ => Weight::Full,
         };
-        Self { verdict, weight, entries: Vec::new() }
+        Self { verdict, weight, entries: Vec::new(), notes: Vec::new() }
     }
 }

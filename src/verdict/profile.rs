@@ -1,1 +1,227 @@
-//! Severities per profile.
+//! Severities per profile: what a verdict means for the exit code, as data. Never what is earned.
+
+use super::Weight;
+use super::property::BUS_SCSI;
+use serde::{Deserialize, Serialize};
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Not shown and not counted.
+    Off,
+    /// Worth knowing.
+    Note,
+    /// A feature will not work, or not always.
+    Warning,
+    /// Does not boot, cannot be reached or would be refused.
+    #[default]
+    Error,
+}
+
+impl Severity {
+    /// Every word, from the lightest.
+    pub const ALL: &'static [Self] = &[Self::Off, Self::Note, Self::Warning, Self::Error];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    /// The severity with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|severity| severity.word() == word)
+    }
+
+    fn lower(self) -> Self {
+        match self {
+            Self::Error => Self::Warning,
+            Self::Warning | Self::Note => Self::Note,
+            Self::Off => Self::Off,
+        }
+    }
+}
+
+/// A set of promises.
+#[derive(Debug)]
+pub struct Profile {
+    /// Its name.
+    pub name: &'static str,
+    /// What it promises.
+    pub summary: &'static str,
+    /// Features that must be there ([`FEATURES`]).
+    pub required: &'static [&'static str],
+    /// The lightest severity that it counts as an error.
+    pub fail_on: Severity,
+    /// Only what boots matters: everything else informs.
+    is_lenient: bool,
+}
+
+/// Every profile, the default first.
+pub const PROFILES: &[Profile] = &[
+    Profile {
+        name: "openstack",
+        summary: "boots on virtio-scsi, and has the guest agent and a watchdog",
+        required: REQUIRED,
+        fail_on: Severity::Error,
+        is_lenient: false,
+    },
+    Profile {
+        name: "bootable",
+        summary: "boots on some virtio disk; nothing else is required",
+        required: &[],
+        fail_on: Severity::Error,
+        is_lenient: true,
+    },
+    Profile {
+        name: "strict",
+        summary: "openstack, with warnings counted as errors",
+        required: REQUIRED,
+        fail_on: Severity::Warning,
+        is_lenient: false,
+    },
+];
+
+const REQUIRED: &[&str] = &["virtio-scsi", "guest-agent", "watchdog"];
+
+/// The profile with this name.
+pub fn find(name: &str) -> Option<&'static Profile> {
+    PROFILES.iter().find(|profile| profile.name == name)
+}
+
+/// What a profile can require: there when all its checks passed.
+#[derive(Debug)]
+pub struct Feature {
+    /// Its name.
+    pub name: &'static str,
+    /// Ids of its checks; those that do not exist yet are in [`super::check::COMING`].
+    pub needs: &'static [&'static str],
+}
+
+/// Every feature.
+pub const FEATURES: &[Feature] = &[
+    Feature { name: "virtio-scsi", needs: BUS_SCSI },
+    Feature { name: "guest-agent", needs: &["agent-installed", "agent-started", "agent-channel"] },
+    Feature {
+        name: "watchdog",
+        needs: &["watchdog-installed", "watchdog-driver", "watchdog-loadable", "watchdog-armed"],
+    },
+];
+
+/// The severities of one check.
+#[derive(Debug)]
+struct Row {
+    check: &'static str,
+    openstack: Severity,
+    bootable: Severity,
+    /// A lighter fault in `bootable`, where that is not one severity lower.
+    bootable_light: Option<Severity>,
+    strict: Option<Severity>,
+    /// An error where the profile requires this feature, a note elsewhere.
+    feature: Option<&'static str>,
+    /// In `bootable` a warning where this other check passed.
+    eased_by: Option<&'static str>,
+}
+
+const fn row(check: &'static str, openstack: Severity, bootable: Severity) -> Row {
+    Row { check, openstack, bootable, bootable_light: None, strict: None, feature: None, eased_by: None }
+}
+
+const ROWS: &[Row] = &[
+    row("boot-entry-resolves", Severity::Error, Severity::Error),
+    row("initrd-virtio-pci", Severity::Error, Severity::Error),
+    Row { eased_by: Some("initrd-virtio-scsi"), ..row("initrd-virtio-blk", Severity::Error, Severity::Error) },
+    Row { eased_by: Some("initrd-virtio-blk"), ..row("initrd-virtio-scsi", Severity::Error, Severity::Error) },
+    Row { bootable_light: Some(Severity::Note), ..row("initrd-virtio-net", Severity::Error, Severity::Error) },
+    row("initrd-module-closure", Severity::Error, Severity::Error),
+    row("initrd-kernel-match", Severity::Error, Severity::Error),
+    row("cmdline-root-stable", Severity::Error, Severity::Error),
+    row("cmdline-root-resolves", Severity::Error, Severity::Error),
+    row("fstab-stable-ids", Severity::Error, Severity::Error),
+    row("fstab-targets-exist", Severity::Error, Severity::Error),
+    Row { strict: Some(Severity::Warning), ..row("fstab-uuid", Severity::Note, Severity::Note) },
+    row("fstab-discard", Severity::Note, Severity::Note),
+    Row { feature: Some("guest-agent"), ..row("agent-installed", Severity::Error, Severity::Note) },
+    Row { feature: Some("watchdog"), ..row("watchdog-installed", Severity::Error, Severity::Note) },
+    row("image-format-safe", Severity::Error, Severity::Error),
+    row("virtual-size-sane", Severity::Warning, Severity::Note),
+];
+
+/// The severity of a check in a profile, for a fault or gap of this weight; `passed` says of another check whether it
+/// did. An id without a row is an error: nothing is ever overlooked by a missing line.
+pub fn severity(profile: &Profile, check: &str, weight: Weight, passed: &dyn Fn(&str) -> bool) -> Severity {
+    let Some(row) = ROWS.iter().find(|row| row.check == check) else { return Severity::Error };
+    let own = match row.feature {
+        Some(feature) if profile.required.contains(&feature) => Severity::Error,
+        Some(_) => Severity::Note,
+        None if profile.is_lenient && row.eased_by.is_some_and(passed) => Severity::Warning,
+        None if profile.is_lenient => row.bootable,
+        None if profile.fail_on == Severity::Warning => row.strict.unwrap_or(row.openstack),
+        None => row.openstack,
+    };
+    match (weight, row.bootable_light) {
+        (Weight::Full, _) => own,
+        (_, Some(light)) if profile.is_lenient => light,
+        _ => own.lower(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::check::{CHECKS, COMING};
+
+    #[test]
+    fn every_check_has_one_row_in_report_order() {
+        let rows: Vec<&str> = ROWS.iter().map(|row| row.check).collect();
+        let checks: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
+        assert_eq!(rows, checks);
+        for id in FEATURES.iter().flat_map(|feature| feature.needs) {
+            assert!(checks.contains(id) || COMING.contains(id), "{id}");
+        }
+        for name in REQUIRED {
+            assert!(FEATURES.iter().any(|feature| feature.name == *name), "{name}");
+        }
+    }
+
+    #[test]
+    fn severities_as_the_rules_have_them() {
+        use Severity::{Error, Note, Warning};
+        use Weight::{Full, Minor, Reduced};
+        let nothing: &[&str] = &[];
+        for (profile, check, weight, passed, expected) in [
+            ("openstack", "initrd-virtio-scsi", Full, nothing, Error),
+            ("openstack", "initrd-virtio-scsi", Minor, nothing, Warning),
+            ("openstack", "initrd-virtio-blk", Full, &["initrd-virtio-scsi"], Error),
+            ("bootable", "initrd-virtio-scsi", Full, nothing, Error),
+            ("bootable", "initrd-virtio-scsi", Full, &["initrd-virtio-blk"], Warning),
+            ("bootable", "initrd-virtio-blk", Full, &["initrd-virtio-scsi"], Warning),
+            ("bootable", "initrd-virtio-blk", Minor, &["initrd-virtio-scsi"], Note),
+            ("openstack", "initrd-virtio-net", Full, nothing, Error),
+            ("openstack", "initrd-virtio-net", Minor, nothing, Warning),
+            ("bootable", "initrd-virtio-net", Full, nothing, Error),
+            ("bootable", "initrd-virtio-net", Minor, nothing, Note),
+            ("openstack", "fstab-stable-ids", Reduced, nothing, Warning),
+            ("bootable", "fstab-stable-ids", Reduced, nothing, Warning),
+            ("openstack", "fstab-uuid", Full, nothing, Note),
+            ("strict", "fstab-uuid", Full, nothing, Warning),
+            ("strict", "fstab-uuid", Reduced, nothing, Note),
+            ("strict", "fstab-discard", Full, nothing, Note),
+            ("openstack", "agent-installed", Full, nothing, Error),
+            ("bootable", "agent-installed", Full, nothing, Note),
+            ("strict", "watchdog-installed", Full, nothing, Error),
+            ("openstack", "virtual-size-sane", Full, nothing, Warning),
+            ("bootable", "virtual-size-sane", Full, nothing, Note),
+            ("bootable", "image-format-safe", Full, nothing, Error),
+            ("openstack", "never-heard-of", Full, nothing, Error),
+        ] {
+            let found = severity(find(profile).unwrap(), check, weight, &|id| passed.contains(&id));
+            assert_eq!(found, expected, "{profile} {check} {weight:?} {passed:?}");
+        }
+    }
+}

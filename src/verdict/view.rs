@@ -1,5 +1,6 @@
 //! How a check looks at the facts: only at those it declares, and never past a gap without being marked by it.
 
+use super::Options;
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{BootEntry, Guest, Image, Initrd, Kernel, Mount, OsRelease, Package, PartitionTable, Root, Volume};
 use std::cell::RefCell;
@@ -31,18 +32,52 @@ pub enum FactName {
     Units,
 }
 
+impl FactName {
+    /// The field of [`Guest`].
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::PartitionTable => "partition_table",
+            Self::Volumes => "volumes",
+            Self::Root => "root",
+            Self::Os => "os",
+            Self::BootEntries => "boot_entries",
+            Self::Kernels => "kernels",
+            Self::Initrds => "initrds",
+            Self::Fstab => "fstab",
+            Self::Packages => "packages",
+            Self::Units => "units",
+        }
+    }
+}
+
+/// What a list says of one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup<'a, T> {
+    /// It is there.
+    There(&'a T),
+    /// The whole list was read and it is not in it.
+    Absent,
+}
+
 /// A check's window on the facts. Every unknown that it meets is kept: a verdict that would pass all the same becomes unknown.
 #[derive(Debug)]
 pub struct View<'a> {
     guest: &'a Guest,
+    options: &'a Options,
     reads: &'static [FactName],
     gaps: RefCell<Vec<Gap>>,
 }
 
 impl<'a> View<'a> {
     /// A window on `guest` for a check that declares `reads`.
-    pub fn new(guest: &'a Guest, reads: &'static [FactName]) -> Self {
-        Self { guest, reads, gaps: RefCell::default() }
+    pub fn new(guest: &'a Guest, options: &'a Options, reads: &'static [FactName]) -> Self {
+        Self { guest, options, reads, gaps: RefCell::default() }
+    }
+
+    /// What the user asked of the judging.
+    pub fn options(&self) -> &'a Options {
+        self.options
     }
 
     /// The gaps met so far.
@@ -69,6 +104,29 @@ impl<'a> View<'a> {
         &listing.items
     }
 
+    /// The first item that `is` it. What was found is usable whatever else could not be read; only when nothing was
+    /// found do the list's gaps matter: they are kept, and the answer is `None`.
+    pub fn find<'f, T>(&self, listing: &'f Listing<T>, is: impl Fn(&T) -> bool) -> Option<Lookup<'f, T>> {
+        match listing.items.iter().find(|item| is(item)) {
+            Some(item) => Some(Lookup::There(item)),
+            None if listing.gaps.is_empty() => Some(Lookup::Absent),
+            None => {
+                self.all(listing);
+                None
+            }
+        }
+    }
+
+    /// What `part` gives, if it met no gap; otherwise its gaps are kept.
+    pub fn certain<T>(&self, part: impl FnOnce(&Self) -> T) -> Option<T> {
+        let (result, gaps) = self.apart(part);
+        let certain = gaps.is_empty();
+        for gap in gaps {
+            self.miss(gap);
+        }
+        certain.then_some(result)
+    }
+
     /// Keeps a gap that the check met by itself.
     pub fn miss(&self, gap: Gap) {
         let mut gaps = self.gaps.borrow_mut();
@@ -79,7 +137,7 @@ impl<'a> View<'a> {
 
     /// Judges a part by itself: the gaps that `part` meets are given to it instead of to this view.
     pub fn apart<T>(&self, part: impl FnOnce(&Self) -> T) -> (T, Vec<Gap>) {
-        let inner = Self { guest: self.guest, reads: self.reads, gaps: RefCell::default() };
+        let inner = Self { guest: self.guest, options: self.options, reads: self.reads, gaps: RefCell::default() };
         let result = part(&inner);
         (result, inner.gaps.into_inner())
     }

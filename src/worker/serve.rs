@@ -4,7 +4,7 @@ use super::start::MAX_OVERLAYS;
 use super::{Kind, Outcome, Reply, Request, Stats};
 use crate::bytes::{Bytes, Counted, Counter};
 use crate::disk::image::Overlays;
-use crate::disk::source::FileSource;
+use crate::disk::source::FileBytes;
 use crate::error::{Error, Result};
 use crate::guest::{Input, inspect};
 use rustix::fd::{AsFd, OwnedFd};
@@ -35,7 +35,8 @@ pub fn serve(request: &str) -> Result<()> {
         Err(error) => Outcome::Error(error),
     };
     let reply = Reply { outcome, stats: stats(&counter) };
-    let written = serde_json::to_vec(&reply).map_err(std::io::Error::other).and_then(|reply| stdout().write_all(&reply));
+    let written =
+        serde_json::to_vec(&reply).map_err(std::io::Error::other).and_then(|reply| stdout().write_all(&reply));
     written.map_err(|error| Error::io("facts", error))
 }
 
@@ -44,7 +45,7 @@ fn collect(request: Request, counter: &Arc<Counter>) -> Result<crate::guest::Gue
     let mut files = if count == 0 { Vec::new() } else { receive(count)? };
     let main = copy(stdin().as_fd())?;
     let counted = |file: OwnedFd| -> Result<Bytes> {
-        let source = FileSource::new(File::from(file))?;
+        let source = FileBytes::new(File::from(file))?;
         Ok(Arc::new(Counted::new(Arc::new(source), Arc::clone(counter))))
     };
     let name = request.name;
@@ -87,7 +88,8 @@ fn bound() -> Result<()> {
     for (resource, most) in [(Resource::As, ADDRESS_SPACE), (Resource::Cpu, CPU_SECONDS), (Resource::Core, 0)] {
         let standing = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
         let limit = Some(standing.min(most));
-        setrlimit(resource, Rlimit { current: limit, maximum: limit }).map_err(|error| Error::io("resource limit", error))?;
+        setrlimit(resource, Rlimit { current: limit, maximum: limit })
+            .map_err(|error| Error::io("resource limit", error))?;
     }
     Ok(())
 }

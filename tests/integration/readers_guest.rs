@@ -1,19 +1,23 @@
 //! The readers of guest files against the tools that own their formats.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "test code")]
 
-use bootworthy::guest::{Mount, Package, fstab, packages};
+use crate::common::{fixture, image, tool};
+use bootworthy::bytes::{Bytes, Window};
+use bootworthy::disk::filesystem::{self, DirEntry, FileSystem, FileType, GuestPath, Identity, Metadata};
+use bootworthy::disk::image::{self as images, Overlays};
+use bootworthy::disk::source::FileBytes;
+use bootworthy::disk::volume;
+use bootworthy::error::{Error, Result};
+use bootworthy::fact::Listing;
+use bootworthy::guest::root::{OpenVolume, Tree, assemble};
+use bootworthy::guest::{Mount, Package, fstab, kernel, os_release, packages, units};
 use bootworthy::limits::Limits;
 use serde_json::Value;
 use std::fs;
+use std::io::Read;
 use std::process::Command;
-
-/// Standard output of a tool that must be there and must succeed.
-fn output(program: &str, arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new(program).args(arguments).env("LC_ALL", "C.UTF-8").output();
-    let output = output.unwrap_or_else(|error| panic!("{program} is needed by this test: {error}"));
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// One per shape that was met in images, documentation or libmount's source; each must read as `findmnt` reads it.
 const FSTABS: &[&str] = &[
@@ -124,7 +128,7 @@ fn dpkg_query(status: &[u8]) -> Vec<String> {
     fs::write(folder.path().join("status"), status).unwrap();
     fs::create_dir(folder.path().join("updates")).unwrap();
     let format = "-f=${Package} ${Version} ${Architecture} ${db:Status-Status}\n";
-    let rows = output("dpkg-query", &["--admindir", folder.path().to_str().unwrap(), "-W", format]);
+    let rows = tool("dpkg-query", ["--admindir", folder.path().to_str().unwrap(), "-W", format]);
     let mut rows: Vec<String> = String::from_utf8(rows).unwrap().lines().map(str::to_owned).collect();
     rows.sort();
     rows
@@ -153,4 +157,165 @@ fn packages_equal_dpkg_query() {
     assert_eq!(our_packages(&own), dpkg_query(&own));
     let without_end = own.trim_ascii_end();
     assert_eq!(our_packages(without_end), dpkg_query(&own));
+}
+
+/// A file system of one file at any path that is asked for, every folder above it, and nothing else.
+struct OneFile(&'static str, Vec<u8>);
+
+impl OneFile {
+    fn file_type(&self, path: &GuestPath) -> Result<FileType> {
+        let file = GuestPath::new(self.0);
+        if *path == file {
+            return Ok(FileType::Regular);
+        }
+        file.below(path).map(|_| FileType::Directory).ok_or_else(|| Error::not_found("file"))
+    }
+}
+
+impl FileSystem for OneFile {
+    fn identity(&self) -> Identity {
+        Identity::default()
+    }
+
+    fn open(&self, _: &GuestPath) -> Result<Box<dyn Read + '_>> {
+        Ok(Box::new(self.1.as_slice()))
+    }
+
+    fn read_dir(&self, _: &GuestPath, _: usize) -> Result<Listing<DirEntry>> {
+        Ok(Listing::default())
+    }
+
+    fn symlink_metadata(&self, path: &GuestPath) -> Result<Metadata> {
+        Ok(Metadata { file_type: self.file_type(path)?, size: self.1.len().try_into().unwrap(), mode: 0o644 })
+    }
+
+    fn read_link(&self, _: &GuestPath) -> Result<Vec<u8>> {
+        Err(Error::not_found("link"))
+    }
+}
+
+/// Scripts that GRUB's own checker accepts, and some that it refuses.
+const SCRIPTS: &[&str] = &[
+    "set a=b\necho $a ${a} \"$a\" '$a' \\$a\n",
+    "if [ x$a = xy ]; then\n  true\nelif test -n \"$b\"; then false; else\n true\nfi\n",
+    "function f {\n  echo $1\n}\nf x\n",
+    "menuentry 'a b' --class x --id y {\n  linux /v root=UUID=x ro\n  initrd /i /j\n}\n",
+    "submenu s { menuentry m { true; } }\n",
+    "for i in a b c; do echo $i; done\nwhile false; do true; done\nuntil true\ndo\n  true\ndone\n",
+    "echo one\\\ntwo\n",
+    "echo a#b # comment ' \" {\n",
+    "echo if then else fi\n",
+    "echo $\"translated\"\n",
+    "echo 'over\ntwo lines'\n",
+    "! false\n",
+    "echo a;\n",
+    "\n\n# a comment\ntrue",
+    "if true; then true\n",
+    "fi\n",
+    "menuentry x {\n true\n",
+    "echo 'never closed\n",
+    "echo a | cat\n",
+    "}\n",
+    "for in a; do true; done\n",
+    "if true then true; fi\n",
+    "echo a && echo b\n",
+    "function { true; }\n",
+    "else\n",
+];
+
+fn assembled(script: &[u8]) -> Tree {
+    let filesystem = Rc::new(OneFile("/boot/grub/grub.cfg", script.to_vec()));
+    let directory = OpenVolume {
+        number: None,
+        partuuid: None,
+        partlabel: None,
+        kind: String::new(),
+        identity: Some(Identity::default()),
+        filesystem: Ok(filesystem),
+    };
+    assemble(vec![directory], false, None, &Limits::default()).unwrap()
+}
+
+#[test]
+fn grub_scripts_are_accepted_as_grub_accepts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("grub.cfg");
+    let configurations = ["grub/debian-12.cfg", "grub/ubuntu-24.04.cfg"].map(|name| fs::read(fixture(name)).unwrap());
+    let scripts = SCRIPTS.iter().map(|script| script.as_bytes().to_vec()).chain(configurations);
+    let (mut accepted, mut refused) = (0, 0);
+    for script in scripts {
+        fs::write(&path, &script).unwrap();
+        let checked = Command::new("grub-script-check").arg(&path).output();
+        let expected = checked.expect("grub-script-check of grub-common is needed; run tests/run").status.success();
+        let gaps = assembled(&script).boot_entries.gaps;
+        let found = !gaps.iter().any(|gap| gap.reason.contains("what follows is not read"));
+        assert_eq!(found, expected, "{}: {gaps:?}", String::from_utf8_lossy(&script));
+        if expected { accepted += 1 } else { refused += 1 }
+    }
+    assert!(accepted >= 15 && refused >= 8, "{accepted} accepted, {refused} refused");
+}
+
+fn open_image(name: &str) -> Tree {
+    let limits = Limits::default();
+    let file: Bytes = Arc::new(FileBytes::new(fs::File::open(image(name)).unwrap()).unwrap());
+    let disk = images::open(file, &Overlays::default(), &limits).unwrap().disk;
+    let scan = volume::scan(&disk, &limits).unwrap();
+    let has_bios_boot = scan.partitions.iter().any(|it| it.kind == "21686148-6449-6e6f-744e-656564454649");
+    let open = |partition: volume::Partition| {
+        let window: Bytes = Arc::new(Window::new(Arc::clone(&disk), partition.start, partition.size));
+        let opened: Result<Rc<dyn FileSystem>> = filesystem::open(window, &limits).map(Rc::from);
+        OpenVolume {
+            number: Some(partition.number),
+            partuuid: partition.uuid,
+            partlabel: partition.label,
+            kind: partition.kind,
+            identity: Some(opened.as_ref().map(|filesystem| filesystem.identity()).unwrap_or_default()),
+            filesystem: opened,
+        }
+    };
+    assemble(scan.partitions.into_iter().map(open).collect(), has_bios_boot, None, &limits).unwrap()
+}
+
+#[test]
+fn debian_images_are_read_whole() {
+    for (name, number, version) in [("debian12", 3, "12"), ("debian13", 1, "13")] {
+        let limits = Limits::default();
+        let tree = open_image(name);
+        assert_eq!((tree.number, tree.gaps.as_slice()), (Some(number), &[][..]), "{name}");
+        assert!(tree.chosen.starts_with("named by root=") && tree.chosen.ends_with(" of the default entry"));
+        let os = os_release::read(&tree.root, &limits).unwrap();
+        assert_eq!((os.id.as_str(), os.version_id.as_deref()), ("debian", Some(version)));
+        assert_eq!(os.architecture.known().map(String::as_str), Some("x86_64"));
+
+        let entries = &tree.boot_entries;
+        assert_eq!(entries.gaps, [], "{name}");
+        assert!(entries.items.len() >= 3, "{name}: {entries:?}");
+        assert_eq!(entries.items.iter().filter(|entry| entry.is_default.known() == Some(&true)).count(), 1, "{name}");
+        for entry in &entries.items {
+            assert_eq!(entry.config, "/boot/grub/grub.cfg");
+            assert_eq!(entry.firmware.known().unwrap(), &["bios", "uefi"], "{name}");
+            let attempts = entry.attempts.known().unwrap();
+            assert_eq!((attempts.items.len(), attempts.gaps.len()), (1, 0), "{name}");
+            let kernel = kernel::read(&tree.root, &attempts.items[0].kernel, &limits);
+            let release = kernel.version.known().unwrap();
+            assert_eq!(attempts.items[0].kernel, format!("/boot/vmlinuz-{release}"));
+            assert_eq!(attempts.items[0].initrds.known().unwrap(), &[format!("/boot/initrd.img-{release}")]);
+            assert_eq!(kernel.architecture.known().map(String::as_str), Some("x86_64"));
+            let config = kernel.config.known().unwrap().as_ref().unwrap();
+            assert!(config.options.iter().any(|it| it.name == "CONFIG_SCSI_VIRTIO" && it.value == "m"), "{name}");
+        }
+
+        let rows = fstab::read(&tree.root, &limits).unwrap().unwrap();
+        assert!(rows.gaps.is_empty() && rows.items.iter().any(|row| row.target == "/"), "{name}: {rows:?}");
+        let status = tree.root.read("/var/lib/dpkg/status", limits.package_database).unwrap();
+        let found = packages::read(&tree.root, &limits).unwrap();
+        assert_eq!((found.items.len(), found.gaps.len()), (dpkg_query(&status).len(), 0), "{name}");
+        let units = units::read(&tree.root, &limits).unwrap();
+        let has = |path: &str| units.items.iter().any(|unit| unit.path == path);
+        assert!(
+            units.gaps.is_empty() && has("/usr/lib/systemd/system/multi-user.target")
+                || has("/lib/systemd/system/multi-user.target"),
+            "{name}"
+        );
+    }
 }

@@ -1,7 +1,8 @@
-//! Bytes in order with a look ahead: the file as stored, and what a decoder makes of it.
+//! The two streams that are walked over: the file as stored, and what a decoder makes of it.
 
 use super::compression::Unpack;
 use super::halt::Halt;
+use super::stream::{Stream, count};
 use crate::bytes::from_io;
 use crate::error::Error;
 use std::io::{ErrorKind, Read};
@@ -14,18 +15,6 @@ const UNPACKED_CHUNK: usize = 128 * 1024;
 const RATIO_FLOOR: u64 = 256 * 1024 * 1024;
 /// Unpacked bytes for each stored one: real initrds stay below 10; gzip cannot exceed 1032, zstd and xz can.
 const RATIO: u64 = 256;
-
-/// Bytes in order, from the file or from a decoder.
-pub(super) trait Stream {
-    /// The bytes at hand, at least one; none at the end.
-    fn chunk(&mut self) -> Result<&[u8], Halt>;
-    /// Moves past `length` bytes of the chunk.
-    fn consume(&mut self, length: usize);
-    /// Bytes moved past so far: what Linux calls `this_header`.
-    fn position(&self) -> u64;
-    /// Whether a decoder makes them.
-    fn is_packed(&self) -> bool;
-}
 
 /// The initrd file, front to back.
 pub(super) struct Input<'a> {
@@ -153,11 +142,6 @@ impl Stream for Unpacked<'_, '_> {
     fn is_packed(&self) -> bool {
         true
     }
-}
-
-/// A length as a file offset.
-pub(super) fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

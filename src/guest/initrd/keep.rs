@@ -1,15 +1,15 @@
 //! The bodies that are kept while an initrd streams past: wanted modules and modules.builtin, as facts.
 
 use super::cpio::Entry;
-use super::input::count;
 use super::rootfs::Content;
+use super::stream::count;
 use crate::error::Error;
 use crate::guest::modules::{decompress, module_name, parse_builtin, parse_modinfo};
 use crate::limits::Limits;
 use std::collections::BTreeSet;
 
 /// Module files worth this many bytes, unpacked, are parsed in one walk; those that checks ask for have 30 MB.
-const MODULES_TOTAL: u64 = 512 * 1024 * 1024;
+const MODULES_TOTAL: u64 = 256 * 1024 * 1024;
 
 /// Chooses and parses bodies.
 pub(super) struct Keeper<'l> {

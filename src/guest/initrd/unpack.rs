@@ -3,9 +3,10 @@
 use super::compression::{self, Decoder};
 use super::cpio::{Entry, HEADER, TRAILER};
 use super::halt::{Halt, Place};
-use super::input::{Input, Stream, Unpacked, count};
+use super::input::{Input, Unpacked};
 use super::keep::Keeper;
 use super::rootfs::{Placed, REGULAR, Rootfs, SYMLINK, TYPE};
+use super::stream::{Stream, align, count, pass, place, skip_zeros, some, take};
 use crate::error::Error;
 use crate::fact::{Flaw, Gap};
 use crate::guest::{Segment, modules};
@@ -23,6 +24,8 @@ pub(super) struct Walk<'l> {
     pub(super) flaws: Vec<Flaw>,
     /// Why what is in [`Self::rootfs`] may differ from what the guest gets; nothing when the walk is whole.
     pub(super) gaps: Vec<Gap>,
+    /// Whether the file was seen to where Linux ends, so that no flaw can be missing.
+    pub(super) is_seen: bool,
     /// Bytes unpacked, all segments together.
     pub(super) unpacked: u64,
     limits: &'l Limits,
@@ -39,6 +42,7 @@ impl<'l> Walk<'l> {
             segments: Vec::new(),
             flaws: Vec::new(),
             gaps: Vec::new(),
+            is_seen: true,
             unpacked: 0,
             limits,
             keeper,
@@ -324,7 +328,10 @@ impl<'l> Walk<'l> {
                 self.gaps.push(Gap::new(format!("the initrd is damaged: {}", flaw.found)));
                 self.flaw(flaw);
             }
-            Halt::Unread(gap) => self.gaps.push(gap),
+            Halt::Unread(gap) => {
+                self.gaps.push(gap);
+                self.is_seen = false;
+            }
         }
     }
 
@@ -338,72 +345,6 @@ impl<'l> Walk<'l> {
     }
 }
 
-fn place(stream: &dyn Stream) -> Place {
-    Place { offset: stream.position(), is_packed: stream.is_packed() }
-}
-
 fn too_many(what: &str, limit: usize) -> Halt {
     Halt::unread(Error::too_large("initrd", format!("more than the limit of {limit} {what}")))
-}
-
-/// Linux reads what is left of an uncompressed archive and says nothing; behind a decoder it does.
-fn cut_short(stream: &dyn Stream) -> Halt {
-    let place = place(stream);
-    if stream.is_packed() {
-        let message = "junk at the end of compressed archive";
-        return Halt::refused("initrd-cut-short", place, message, "the archive ends within an entry");
-    }
-    Halt::damaged("initrd-cut-short", place, "the archive ends within an entry")
-}
-
-/// At least one byte and at most `most` of what comes.
-fn some(stream: &mut dyn Stream, most: u64) -> Result<&[u8], Halt> {
-    if stream.chunk()?.is_empty() {
-        return Err(cut_short(stream));
-    }
-    let chunk = stream.chunk()?;
-    let length = usize::try_from(most).unwrap_or(usize::MAX).min(chunk.len());
-    Ok(chunk.get(..length).unwrap_or_default())
-}
-
-/// Exactly `length` bytes, at most a name's or a header's worth.
-fn take(stream: &mut dyn Stream, length: usize) -> Result<Vec<u8>, Halt> {
-    let mut taken = Vec::with_capacity(length);
-    while taken.len() < length {
-        let part = some(stream, count(length.saturating_sub(taken.len())))?;
-        taken.extend_from_slice(part);
-        let part = part.len();
-        stream.consume(part);
-    }
-    Ok(taken)
-}
-
-fn pass(stream: &mut dyn Stream, mut length: u64) -> Result<(), Halt> {
-    while length > 0 {
-        let part = some(stream, length)?.len();
-        stream.consume(part);
-        length = length.saturating_sub(count(part));
-    }
-    Ok(())
-}
-
-/// To the next multiple of four; what is missing there at the end of a file is missed by nobody.
-fn align(stream: &mut dyn Stream) -> Result<(), Halt> {
-    let behind = stream.position() % 4;
-    match pass(stream, if behind == 0 { 0 } else { 4_u64.saturating_sub(behind) }) {
-        Err(Halt::Damaged(_)) => Ok(()),
-        other => other,
-    }
-}
-
-fn skip_zeros(stream: &mut dyn Stream) -> Result<(), Halt> {
-    loop {
-        let chunk = stream.chunk()?;
-        let zeros = chunk.iter().position(|byte| *byte != 0).unwrap_or(chunk.len());
-        let is_end = zeros < chunk.len() || chunk.is_empty();
-        stream.consume(zeros);
-        if is_end {
-            return Ok(());
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use super::Database;
 use crate::bytes::{slice, text};
 use crate::disk::filesystem::{FileType, Root};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fact::{Gap, Listing};
 use crate::guest::Package;
 use crate::limits::Limits;
@@ -67,7 +67,7 @@ fn pending(root: &Root, gaps: &mut Vec<Gap>) {
                 ));
             }
         }
-        Err(error) if error.kind == crate::error::ErrorKind::NotFound => {}
+        Err(error) if error.kind == ErrorKind::NotFound => {}
         Err(error) => gaps.push(error.into()),
     }
 }
@@ -157,16 +157,20 @@ impl<'a> Stanza<'a> {
         }
         let name = self.package.filter(|name| !name.is_empty()).ok_or("it has no Package field")?;
         let Some(status) = self.status.or(default) else { return Ok(None) };
-        let Some(state) = state(status)? else { return Ok(None) };
-        let (epoch, version, release) = split_version(self.version.unwrap_or_default())?;
-        if version.is_empty() && state.is_none() {
+        let state = match state(status)? {
+            State::NotInstalled => return Ok(None),
+            State::Installed => None,
+            State::Other(word) => Some(word.to_owned()),
+        };
+        let Version { epoch, upstream, revision } = split_version(self.version.unwrap_or_default())?;
+        if upstream.is_empty() && state.is_none() {
             return Err("it is installed and has no version");
         }
         Ok(Some(Package {
             name: text(name),
             epoch,
-            version: text(version),
-            release: release.map(text),
+            version: text(upstream),
+            release: revision.map(text),
             arch: self.architecture.filter(|arch| !arch.is_empty()).map(text),
             state,
         }))
@@ -189,8 +193,16 @@ const STATES: &[&str] = &[
     "triggers-pending",
 ];
 
-/// `want flag status` → `None` when not installed, `Some(None)` when all is well, else the word for it.
-fn state(status: &[u8]) -> Result<Option<Option<String>>, &'static str> {
+enum State {
+    NotInstalled,
+    /// And all is well.
+    Installed,
+    /// dpkg's word for what is not.
+    Other(&'static str),
+}
+
+/// The state in `want flag status`; what is wanted does not count.
+fn state(status: &[u8]) -> Result<State, &'static str> {
     let words: Vec<&[u8]> = status.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
     let [_, flag, status] = words.as_slice() else { return Err("its status is not three words") };
     let has_error = match *flag {
@@ -199,16 +211,22 @@ fn state(status: &[u8]) -> Result<Option<Option<String>>, &'static str> {
         _ => return Err("the second word of its status is neither ok nor reinstreq"),
     };
     match STATES.iter().find(|state| state.as_bytes() == *status) {
-        Some(&"installed") if has_error => Ok(Some(Some("reinstreq".to_owned()))),
-        Some(&"installed") => Ok(Some(None)),
-        Some(state) => Ok(Some(Some((*state).to_owned()))),
-        None if *status == b"not-installed" => Ok(None),
+        Some(&"installed") if has_error => Ok(State::Other("reinstreq")),
+        Some(&"installed") => Ok(State::Installed),
+        Some(state) => Ok(State::Other(state)),
+        None if *status == b"not-installed" => Ok(State::NotInstalled),
         None => Err("the third word of its status is none that dpkg writes"),
     }
 }
 
+struct Version<'a> {
+    epoch: Option<u64>,
+    upstream: &'a [u8],
+    revision: Option<&'a [u8]>,
+}
+
 /// `epoch:upstream-revision`: the first colon and the last hyphen divide (`lib/dpkg/parsehelp.c`, `parseversion`).
-fn split_version(version: &[u8]) -> Result<(Option<u64>, &[u8], Option<&[u8]>), &'static str> {
+fn split_version(version: &[u8]) -> Result<Version<'_>, &'static str> {
     let at = |place: usize| Some((version.get(..place)?, version.get(place.checked_add(1)?..)?));
     let (epoch, rest) = match version.iter().position(|&byte| byte == b':').and_then(at) {
         Some((digits, rest)) => {
@@ -217,12 +235,14 @@ fn split_version(version: &[u8]) -> Result<(Option<u64>, &[u8], Option<&[u8]>), 
         }
         None => (None, version),
     };
-    let Some(hyphen) = rest.iter().rposition(|&byte| byte == b'-') else { return Ok((epoch, rest, None)) };
+    let Some(hyphen) = rest.iter().rposition(|&byte| byte == b'-') else {
+        return Ok(Version { epoch, upstream: rest, revision: None });
+    };
     let revision = rest.get(hyphen.saturating_add(1)..).unwrap_or_default();
     if revision.is_empty() {
         return Err("the revision of its version is empty");
     }
-    Ok((epoch, slice(rest, 0, hyphen).unwrap_or_default(), Some(revision)))
+    Ok(Version { epoch, upstream: slice(rest, 0, hyphen).unwrap_or_default(), revision: Some(revision) })
 }
 
 #[cfg(test)]

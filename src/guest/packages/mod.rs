@@ -18,8 +18,10 @@ pub struct Database {
     /// Files or folders, any of which tells that it is there.
     pub paths: &'static [&'static str],
     /// Reads it; `None` for a format that this version only recognises.
-    read: Option<fn(&Root, &Limits) -> Result<Listing<Package>>>,
+    read: Option<Reader>,
 }
+
+type Reader = fn(&Root, &Limits) -> Result<Listing<Package>>;
 
 /// Every format that is recognised; those with a reader first.
 pub const DATABASES: &[Database] = &[

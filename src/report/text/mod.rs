@@ -1,147 +1,263 @@
-//! The report for people: what the image is, what to change first, what it has earned, one closing line.
+//! The report for people: what to change comes first, one screen where there is nothing to change.
 
-mod finding;
-mod head;
+mod header;
+mod paint;
 
-use super::escape;
-use super::style::Paint;
-use super::{Format, Report, Style, Verbosity};
+use super::{Format, Style, Verbosity, escape};
 use crate::error::Error;
-use crate::guest::Guest;
-use crate::verdict::{Assessment, Earned, Fitness, Severity, Withheld, Word};
+use crate::verdict::profile::Severity;
+use crate::verdict::{Evidence, Finding, Outcome, Report, Word};
+use paint::{Colour, Page};
 
-pub(super) const FORMAT: Format = Format { name: "text", render };
+pub(super) const FORMAT: Format = Format { name: "text", summary: "for people", write };
 
-fn render(reports: &[Report], style: Style) -> String {
-    let texts: Vec<String> = reports.iter().map(|report| one(report, style)).collect();
-    let blank = if style.verbosity == Verbosity::Quiet { "" } else { "\n" };
-    texts.join(blank)
-}
+/// Places told of one finding; the JSON has all of them.
+const MAX_PLACES: usize = 20;
 
-fn one(report: &Report, style: Style) -> String {
-    match &report.result {
-        Err(error) => unread(&report.name, error, style),
-        Ok((_, assessment)) if style.verbosity == Verbosity::Quiet => {
-            format!("{}: {}\n", escape::line(&report.name), closing(assessment, style))
+fn write(reports: &[Report], style: Style) -> String {
+    let mut page = Page::new(style);
+    for (index, report) in reports.iter().enumerate() {
+        if index > 0 && style.verbosity != Verbosity::Quiet {
+            page.line("");
         }
-        Ok((guest, assessment)) => whole(guest, assessment, style),
+        write_report(&mut page, report, style.verbosity);
     }
+    page.finish()
 }
 
-fn unread(name: &str, error: &Error, style: Style) -> String {
-    // The place stands in the message already when it is the image itself.
-    let place = if error.path.as_deref() == Some(name) { String::new() } else { format!("{}: ", escape::line(name)) };
-    let mut text = format!("{} {place}{}\n", style.paint(Paint::Red, "error:"), escape::line(&error.to_string()));
-    for (key, value) in [("why", &error.why), ("help", &error.help)] {
-        if let Some(value) = value {
-            text += &format!("  = {key}: {}\n", escape::line(value));
+fn write_report(page: &mut Page, report: &Report, verbosity: Verbosity) {
+    if let Some(error) = &report.error {
+        return write_error(page, report, error);
+    }
+    if verbosity != Verbosity::Quiet {
+        header::write(page, report);
+        write_findings(page, report, verbosity);
+        write_properties(page, report);
+    }
+    write_closing(page, report, verbosity);
+}
+
+fn write_error(page: &mut Page, report: &Report, error: &Error) {
+    let place = escape(&report.path);
+    let inner = error.path.as_deref().filter(|path| *path != report.path).map(|path| format!("{}: ", escape(path)));
+    let cause = error.cause.as_deref().map(|cause| format!(": {}", escape(cause))).unwrap_or_default();
+    let head = page.painted(Colour::Red, "error");
+    page.line(&format!("{head}: {place}: {}{}{cause}", inner.unwrap_or_default(), escape(&error.what)));
+    for (label, text) in [("why", &error.why), ("help", &error.help)] {
+        if let Some(text) = text {
+            page.folded(&format!("  = {label}: "), &escape(text));
         }
     }
-    text
 }
 
-fn whole(guest: &Guest, assessment: &Assessment, style: Style) -> String {
-    let mut text = head::line(guest, style);
-    text += &head::boot_table(guest, style);
-    text += &counts(assessment, style);
-    text += &finding::all(assessment, style);
-    text += &properties(assessment, style);
-    text += &format!("\n{}\n", closing(assessment, style));
-    if !assessment.unjudged.is_empty() {
-        text += &format!("not checked yet: {}\n", assessment.unjudged.join(", "));
+/// Errors first, then what could not be looked at, then warnings; notes and passes only when asked for.
+fn write_findings(page: &mut Page, report: &Report, verbosity: Verbosity) {
+    let is_open = |finding: &&Finding| matches!(finding.verdict, Word::Fail | Word::Unknown);
+    let least = if verbosity == Verbosity::Verbose { Severity::Note } else { Severity::Warning };
+    for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+        for word in [Word::Fail, Word::Unknown] {
+            let asked = report.checks.iter().filter(is_open).filter(|finding| finding.severity >= least);
+            for finding in asked.filter(|finding| finding.severity == severity && finding.verdict == word) {
+                write_finding(page, finding, verbosity);
+            }
+        }
     }
-    if let Some(id) = finding::first_failing(assessment) {
-        text += &style.paint(Paint::Dim, &format!("bootworthy explain {id} tells more"));
-        text.push('\n');
+    if verbosity == Verbosity::Verbose {
+        for finding in report.checks.iter().filter(|finding| !is_open(finding) && finding.severity != Severity::Off) {
+            write_settled(page, finding);
+        }
     }
-    text
 }
 
-/// How many findings have this word and severity.
-fn count(assessment: &Assessment, word: Word, severity: Option<Severity>) -> usize {
-    let is_it = |finding: &&crate::verdict::Finding| {
-        finding.judgement.verdict.word() == word && severity.is_none_or(|severity| finding.severity == severity)
+fn write_finding(page: &mut Page, finding: &Finding, verbosity: Verbosity) {
+    let (label, colour) = match (finding.verdict, finding.severity) {
+        (Word::Unknown, _) => ("unknown", Colour::Magenta),
+        (_, Severity::Error) => ("error", Colour::Red),
+        (_, Severity::Warning) => ("warning", Colour::Yellow),
+        _ => ("note", Colour::Cyan),
     };
-    assessment.findings.iter().filter(is_it).count()
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-fn counts(assessment: &Assessment, style: Style) -> String {
-    let failed = |severity| count(assessment, Word::Fail, Some(severity));
-    let passed = plural(count(assessment, Word::Pass, None), "check") + " passed";
-    let mut parts = vec![style.paint(Paint::Green, "✓") + " " + &passed];
-    for (number, paint, sign, noun) in
-        [(failed(Severity::Error), Paint::Red, "✗", "error"), (failed(Severity::Warning), Paint::Yellow, "!", "warning")]
+    let head = page.painted(colour, &format!("{label}[{}]", finding.id));
+    let title = match finding.verdict {
+        Word::Unknown => format!("not known whether {}", finding.title),
+        _ => finding.title.to_owned(),
+    };
+    page.line("");
+    page.line(&format!("{head}: {title}"));
+    for evidence in finding.evidence.iter().take(MAX_PLACES) {
+        write_place(page, evidence);
+    }
+    let left = finding.evidence.len().saturating_sub(MAX_PLACES);
+    if left > 0 {
+        page.line(&format!("  --> and {left} more places (--format json has all)"));
+    }
+    if verbosity == Verbosity::Verbose {
+        write_notes(page, finding);
+    }
+    page.folded("   = why: ", finding.why);
+    // The exact mend stands at its place.
+    if finding.evidence.iter().all(|evidence| evidence.fix.is_none())
+        && let Some(fix) = &finding.fix
     {
-        if number > 0 {
-            parts.push(style.paint(paint, sign) + " " + &plural(number, noun));
+        page.folded("   = fix: ", fix);
+    }
+}
+
+fn write_place(page: &mut Page, evidence: &Evidence) {
+    let arrow = page.painted(Colour::Blue, "-->");
+    let Some(path) = &evidence.path else {
+        return page.line(&format!("  {arrow} {}", escape(&evidence.found)));
+    };
+    let line = evidence.line.map(|line| format!(":{line}")).unwrap_or_default();
+    page.line(&format!("  {arrow} {}{line}", escape(path)));
+    match (&evidence.text, &evidence.mark) {
+        (Some(text), Some(mark)) if text.contains(mark.as_str()) => write_source(page, evidence, text, mark),
+        _ => {
+            page.line(&format!("   |  {}", escape(&evidence.found)));
+            if let Some(expected) = evidence.expected.as_ref().filter(|_| evidence.fix.is_none()) {
+                page.line(&format!("   |  expected {}", escape(expected)));
+            }
         }
     }
-    let unknown = count(assessment, Word::Unknown, None);
-    if unknown > 0 {
-        parts.push(format!("{} {unknown} unknown", style.paint(Paint::Yellow, "?")));
+    if let Some(fix) = &evidence.fix {
+        page.line(&format!("   = fix: {}", escape(fix)));
     }
-    let not_applicable = count(assessment, Word::NotApplicable, None);
-    if not_applicable > 0 {
-        parts.push(format!("– {not_applicable} not applicable"));
-    }
-    let notes = failed(Severity::Note);
-    if notes > 0 && style.verbosity != Verbosity::Verbose {
-        parts.push(format!("({}: -v)", plural(notes, "note")));
-    }
-    format!("  {}\n", parts.join("   "))
 }
 
-fn properties(assessment: &Assessment, style: Style) -> String {
-    let mut text = String::new();
-    if !assessment.earned.is_empty() {
-        text += &format!("\n{}\n", style.paint(Paint::Bold, "properties earned"));
-        let words: Vec<String> = assessment.earned.iter().map(pair).collect();
-        text += &style.fold(&words, "  ");
+/// The line as it stands, and what is meant in it underlined.
+fn write_source(page: &mut Page, evidence: &Evidence, text: &str, mark: &str) {
+    let number = evidence.line.map(|line| line.to_string()).unwrap_or_default();
+    let gutter = number.len().max(2);
+    let before = text.split(mark).next().unwrap_or_default();
+    let indent = escape(before).chars().count();
+    let carets = page.painted(Colour::Red, &"^".repeat(escape(mark).chars().count()));
+    page.line(&format!("{number:>gutter$} |  {}", escape(text)));
+    page.line(&format!("{:gutter$} |  {:indent$}{carets} {}", "", "", escape(&evidence.found)));
+}
+
+fn write_notes(page: &mut Page, finding: &Finding) {
+    for note in &finding.notes {
+        let path = note.path.as_deref().map(|path| format!("{}: ", escape(path))).unwrap_or_default();
+        page.line(&format!("   = note: {path}{}", escape(&note.found)));
     }
-    if !assessment.withheld.is_empty() {
-        text += &format!("\n{}\n", style.paint(Paint::Bold, "withheld"));
-        text += &assessment.withheld.iter().map(withheld).collect::<String>();
-    }
-    text
 }
 
-fn pair(earned: &Earned) -> String {
-    format!("{}={}", earned.key, escape::line(&earned.value))
-}
-
-fn withheld(withheld: &Withheld) -> String {
-    let value = withheld.value.as_ref().map(|value| format!("={}", escape::line(value))).unwrap_or_default();
-    let check = withheld.check.map(|check| format!(" ({check})")).unwrap_or_default();
-    format!("  {}{value}: {}{check}\n", withheld.key, escape::line(&withheld.reason))
-}
-
-/// Three parts: boots (on which bus) · required features missing · result.
-fn closing(assessment: &Assessment, style: Style) -> String {
-    let boots: Vec<String> = assessment.boots.iter().map(|(bus, word)| format!("{bus}: {word}")).collect();
-    let features = match assessment.missing_features.as_slice() {
-        [] => "required features: none missing".to_owned(),
-        missing => format!("required features missing: {}", missing.join(", ")),
+/// A check that passed or does not apply, with its evidence.
+fn write_settled(page: &mut Page, finding: &Finding) {
+    let (label, colour) = match finding.verdict {
+        Word::Pass => ("pass", Colour::Green),
+        _ => ("n/a", Colour::Blue),
     };
-    let failed = |severity| count(assessment, Word::Fail, Some(severity));
-    let numbers = [
-        (failed(Severity::Error), "error"),
-        (failed(Severity::Warning), "warning"),
+    let head = page.painted(colour, &format!("{label}[{}]", finding.id));
+    page.line("");
+    page.line(&format!("{head}: {}", finding.title));
+    if let Some(reason) = &finding.reason {
+        page.line(&format!("   |  {}", escape(reason)));
+    }
+    for proof in finding.evidence.iter().take(MAX_PLACES) {
+        let line = proof.line.map(|line| format!(":{line}")).unwrap_or_default();
+        let path = proof.path.as_deref().map(|path| format!("{}{line}: ", escape(path))).unwrap_or_default();
+        page.line(&format!("   |  {path}{}", escape(&proof.found)));
+    }
+    write_notes(page, finding);
+}
+
+fn write_properties(page: &mut Page, report: &Report) {
+    page.line("");
+    if !report.withheld.is_empty() {
+        page.folded("withheld: ", &withheld(report));
+    }
+    let earned: Vec<String> = report.earned.iter().map(|p| format!("{}={}", p.key, escape(&p.value))).collect();
+    let earned = if earned.is_empty() { "nothing".to_owned() } else { earned.join("  ") };
+    page.folded("earned:   ", &earned);
+    page.line("");
+}
+
+/// `hw_disk_bus=scsi, hw_scsi_model (initrd-virtio-scsi) · …`: one part per reason.
+fn withheld(report: &Report) -> String {
+    let mut parts: Vec<(String, Vec<String>)> = Vec::new();
+    for property in &report.withheld {
+        let reason = match property.check {
+            Some(check) if report.not_checked.contains(&check) => escape(&property.reason),
+            Some(check) => check.to_owned(),
+            None => escape(&property.reason),
+        };
+        let name = match &property.value {
+            Some(value) => format!("{}={}", property.key, escape(value)),
+            None => property.key.to_owned(),
+        };
+        match parts.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, names)) => names.push(name),
+            None => parts.push((reason, vec![name])),
+        }
+    }
+    let part = |(reason, names): &(String, Vec<String>)| format!("{} ({reason})", names.join(", "));
+    parts.iter().map(part).collect::<Vec<_>>().join(" · ")
+}
+
+fn write_closing(page: &mut Page, report: &Report, verbosity: Verbosity) {
+    let closing = format!("{} · {} · {}", buses(report), features(report), result(page, report));
+    match verbosity {
+        Verbosity::Quiet => page.line(&format!("{}: {closing}", escape(&report.path))),
+        Verbosity::Normal | Verbosity::Verbose => page.line(&closing),
+    }
+    if verbosity == Verbosity::Quiet {
+        return;
+    }
+    if !report.not_checked.is_empty() {
+        page.folded("not checked yet: ", &report.not_checked.join(", "));
+    }
+    let first = report.checks.iter().filter(|finding| finding.severity == Severity::Error);
+    if let Some(finding) =
+        first.clone().find(|f| f.verdict == Word::Fail).or(first.clone().find(|f| f.verdict == Word::Unknown))
+    {
+        page.line(&format!("bootworthy explain {} tells more", finding.id));
+    }
+}
+
+/// `boots on virtio-scsi: no (virtio-blk: yes, but fstab)`.
+fn buses(report: &Report) -> String {
+    let word = |state: &crate::verdict::BusState| match (state.boots, state.is_hampered) {
+        (Word::Pass | Word::NotApplicable, false) => "yes",
+        (Word::Pass | Word::NotApplicable, true) => "yes, but fstab",
+        (Word::Fail, _) => "no",
+        (Word::Unknown, _) => "unknown",
+    };
+    match report.buses.as_slice() {
+        [scsi, others @ ..] if scsi.boots != Word::Pass => {
+            let others: Vec<String> = others.iter().map(|bus| format!("{}: {}", bus.name, word(bus))).collect();
+            format!("boots on {}: {} ({})", scsi.name, word(scsi), others.join(", "))
+        }
+        [scsi, ..] => format!("boots on {}: {}", scsi.name, word(scsi)),
+        [] => "boots: unknown".to_owned(),
+    }
+}
+
+fn features(report: &Report) -> String {
+    let missing: Vec<&str> = report.features.iter().filter(|f| !f.missing.is_empty()).map(|f| f.name).collect();
+    let is_open = report.features.iter().any(|feature| !feature.coming.is_empty());
+    match (report.features.is_empty(), missing.is_empty(), is_open) {
+        (true, ..) => "no feature required".to_owned(),
+        (_, false, _) => format!("required features missing: {}", missing.join(", ")),
+        (_, true, true) => "required features: nothing missing in what was checked".to_owned(),
+        (_, true, false) => "required features: all there".to_owned(),
+    }
+}
+
+fn result(page: &Page, report: &Report) -> String {
+    let count = |severity, word| report.checks.iter().filter(|f| f.severity == severity && f.verdict == word).count();
+    let passed = report.summary().pass;
+    let parts = [
+        (count(Severity::Error, Word::Fail), "error", "errors"),
+        (count(Severity::Warning, Word::Fail), "warning", "warnings"),
+        (report.summary().unknown, "unknown", "unknown"),
+        (passed, "passed", "passed"),
     ];
-    let mut parts: Vec<String> =
-        numbers.iter().filter(|(number, _)| *number > 0).map(|(number, noun)| plural(*number, noun)).collect();
-    let unknown = count(assessment, Word::Unknown, None);
-    if unknown > 0 {
-        parts.push(format!("{unknown} unknown"));
+    let counts = parts.iter().filter(|(count, ..)| *count > 0);
+    let counts: Vec<String> =
+        counts.map(|(n, one, many)| format!("{n} {}", if *n == 1 { one } else { many })).collect();
+    match report.result {
+        Outcome::Fit => format!("{} (profile {})", page.painted(Colour::Green, "fit"), report.profile),
+        Outcome::Unfit => format!("{}: {}", page.painted(Colour::Red, "unfit"), counts.join(", ")),
+        Outcome::Unknown => format!("{}: {}", page.painted(Colour::Magenta, "unknown"), counts.join(", ")),
     }
-    parts.push(format!("{} passed", count(assessment, Word::Pass, None)));
-    let result = match assessment.fitness {
-        Fitness::Fit => style.paint(Paint::Green, "fit"),
-        Fitness::Unfit => style.paint(Paint::Red, "unfit"),
-        Fitness::Unknown => style.paint(Paint::Yellow, "unknown"),
-    };
-    format!("boots on {} · {features} · {result} (profile {}): {}", boots.join(", "), assessment.profile, parts.join(", "))
 }

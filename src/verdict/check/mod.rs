@@ -1,7 +1,23 @@
-//! The checks: what must hold for an image to boot and behave in OpenStack, each with why and how to mend it.
+//! The checks: what must hold for an image to boot and behave in `OpenStack`, each with why and how to mend it.
 
-use super::{FactName, Judgement, Verdict, View};
-use crate::guest::Guest;
+mod boot_entry_resolves;
+mod cmdline_root_resolves;
+mod cmdline_root_stable;
+mod fstab_discard;
+mod fstab_stable_ids;
+mod fstab_targets_exist;
+mod fstab_uuid;
+mod image_format_safe;
+mod initrd_kernel_match;
+mod initrd_module_closure;
+mod initrd_virtio;
+mod initrd_virtio_net;
+mod package_installed;
+mod virtual_size_sane;
+
+use super::boot::Rule;
+use super::{FactName, Judgement, Options, Tally, View, Weight};
+use crate::guest::{Guest, OsRelease};
 
 /// A rule over facts.
 #[derive(Debug)]
@@ -10,31 +26,145 @@ pub struct Check {
     pub id: &'static str,
     /// The healthy condition, lower case, no full stop.
     pub summary: &'static str,
+    /// The same when it does not hold: the headline of the finding.
+    pub broken: &'static str,
     /// What goes wrong without it.
     pub why: &'static str,
-    /// How to mend it.
+    /// How to mend it, wherever no family has its own way.
     pub fix: &'static str,
+    /// How to mend it in a family of distributions: an `ID` or `ID_LIKE` of os-release, and the command.
+    pub family_fixes: &'static [(&'static str, &'static str)],
+    /// Where the rule comes from.
+    pub source: &'static str,
     /// The facts it may look at.
     pub reads: &'static [FactName],
     /// The rule.
-    pub run: fn(&View<'_>) -> Judgement,
+    pub run: fn(&View<'_>, &mut Tally),
 }
 
-/// Every check, in report order.
-pub const CHECKS: &[Check] = &[];
+/// Every check, in report order: the boot path, then what is mounted, then what runs, then the file itself.
+pub const CHECKS: &[Check] = &[
+    boot_entry_resolves::CHECK,
+    initrd_virtio::PCI,
+    initrd_virtio::BLK,
+    initrd_virtio::SCSI,
+    initrd_virtio_net::CHECK,
+    initrd_module_closure::CHECK,
+    initrd_kernel_match::CHECK,
+    cmdline_root_stable::CHECK,
+    cmdline_root_resolves::CHECK,
+    fstab_stable_ids::CHECK,
+    fstab_targets_exist::CHECK,
+    fstab_uuid::CHECK,
+    fstab_discard::CHECK,
+    package_installed::AGENT,
+    package_installed::WATCHDOG,
+    image_format_safe::CHECK,
+    virtual_size_sane::CHECK,
+];
+
+/// Checks of `verdicts.md` that do not exist yet, in its order; what is not checked is said, never guessed.
+pub const COMING: &[&str] = &[
+    "initrd-root-filesystem",
+    "module-not-blacklisted",
+    "trim-enabled",
+    "agent-started",
+    "agent-channel",
+    "agent-freeze-allowed",
+    "agent-password-allowed",
+    "watchdog-driver",
+    "watchdog-loadable",
+    "watchdog-armed",
+    "watchdog-single-owner",
+    "multiqueue-kernel",
+    "irqbalance-enabled",
+    "cloud-init-present",
+    "cloud-init-datasource",
+    "console-serial",
+    "sshd-enabled",
+    "growpart-available",
+    "machine-id-reset",
+    "ssh-hostkeys-absent",
+    "password-unset",
+];
+
+/// What an attempt must pass to boot at all, on whichever bus.
+const BOOT_PATH: &[Rule] = &[
+    boot_entry_resolves::judge,
+    initrd_virtio::pci,
+    initrd_module_closure::judge,
+    initrd_kernel_match::judge,
+    cmdline_root_stable::judge,
+    cmdline_root_resolves::judge,
+];
+
+/// The facts that a check of boot entries may look at: its own, and those of [`BOOT_PATH`].
+const BOOT_FACTS: &[FactName] =
+    &[FactName::BootEntries, FactName::Kernels, FactName::Initrds, FactName::Volumes, FactName::Root];
+
+/// The check with this id.
+pub fn find(id: &str) -> Option<&'static Check> {
+    CHECKS.iter().find(|check| check.id == id)
+}
 
 impl Check {
-    /// Runs the rule. A pass or n/a that looked past a gap is unknown: never a wrong pass.
-    pub fn judge(&self, guest: &Guest) -> Judgement {
-        let view = View::new(guest, self.reads);
-        let mut judgement = (self.run)(&view);
-        let gaps = view.gaps();
-        match &mut judgement.verdict {
-            Verdict::Pass(_) | Verdict::NotApplicable(_) if !gaps.is_empty() => {
-                judgement = Verdict::Unknown(gaps).into()
+    /// Runs the rule. A pass, an n/a or a lighter fault that looked past a gap is unknown: never a wrong pass.
+    pub fn judge(&self, guest: &Guest, options: &Options) -> Judgement {
+        let view = View::new(guest, options, self.reads);
+        let mut tally = Tally::default();
+        (self.run)(&view, &mut tally);
+        view.gaps().into_iter().for_each(|gap| tally.gap(Weight::Full, gap));
+        tally.judgement()
+    }
+
+    /// How to mend it on this distribution.
+    pub fn fix_for(&self, os: Option<&OsRelease>) -> &'static str {
+        let is_like = |family: &str| os.is_some_and(|os| os.id == family || os.id_like.iter().any(|id| id == family));
+        self.family_fixes.iter().find(|(family, _)| is_like(family)).map_or(self.fix, |(_, fix)| fix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn ids_and_texts_keep_to_the_house() {
+        let mut ids = BTreeSet::new();
+        for check in CHECKS {
+            assert!(ids.insert(check.id) && !COMING.contains(&check.id), "{} stands twice", check.id);
+            assert!(check.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{}", check.id);
+            for text in [check.summary, check.broken] {
+                assert!(!text.is_empty() && !text.ends_with('.') && text.starts_with(char::is_lowercase), "{text}");
             }
-            _ => {}
+            assert!(![check.why, check.fix, check.source].contains(&"") && !check.reads.is_empty(), "{}", check.id);
         }
-        judgement
+    }
+
+    #[test]
+    #[should_panic(expected = "does not declare")]
+    fn reading_an_undeclared_fact_panics() {
+        let fake = Check {
+            reads: &[FactName::Os],
+            run: |view, _| assert!(view.fstab().is_none()),
+            ..package_installed::AGENT
+        };
+        let guest: Guest = serde_json::from_str(r#"{"schema":"bootworthy.facts/1"}"#).unwrap();
+        fake.judge(&guest, &Options::default());
+    }
+
+    #[test]
+    fn nothing_passes_on_nothing() {
+        let guest: Guest = serde_json::from_str(r#"{"schema":"bootworthy.facts/1"}"#).unwrap();
+        for check in CHECKS {
+            let judgement = check.judge(&guest, &Options::default());
+            assert_eq!(
+                (judgement.verdict.word(), judgement.weight),
+                (crate::verdict::Word::Unknown, Weight::Full),
+                "{}",
+                check.id
+            );
+        }
     }
 }

@@ -5,7 +5,8 @@ mod xz;
 mod zstd;
 
 use super::halt::{Halt, Place};
-use super::input::{Input, Stream as _};
+use super::input::Input;
+use super::stream::Stream as _;
 use crate::error::Error;
 
 /// A compression that Linux knows.

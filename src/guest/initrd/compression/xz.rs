@@ -4,7 +4,8 @@ use super::{Unpack, difference, memory_limit, refused};
 use crate::bytes::{le_u32, slice};
 use crate::error::Error;
 use crate::guest::initrd::halt::Halt;
-use crate::guest::initrd::input::{Input, Stream as _};
+use crate::guest::initrd::input::Input;
+use crate::guest::initrd::stream::Stream as _;
 use liblzma::stream::{Action, Error as XzError, Status, Stream};
 
 const MAGIC: &[u8] = b"\xfd7zXZ\0";

@@ -1,0 +1,304 @@
+//! Facts and a profile → the report: one neutral shape that every writer renders.
+
+use super::boot::{self, BootTable, boot_table};
+use super::check::{CHECKS, COMING, Check};
+use super::profile::{FEATURES, Profile, Severity, severity};
+use super::property::{BOOT_SET, BUS_SCSI, BUS_VIRTIO, Claim, Earned, Withheld, claims};
+use super::{EntryVerdict, Evidence, Judgement, Options, Verdict, Word};
+use crate::error::Error;
+use crate::fact::Gap;
+use crate::guest::{Guest, OsRelease};
+use serde::Serialize;
+
+/// The result of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Every check that counts passed or does not apply.
+    Fit,
+    /// One of them failed.
+    Unfit,
+    /// None failed, but one is unknown, or the image could not be inspected.
+    Unknown,
+}
+
+/// What one check found, with its severity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The check.
+    pub id: &'static str,
+    /// Under the profile, for this weight.
+    pub severity: Severity,
+    /// The verdict.
+    pub verdict: Word,
+    /// The headline: what holds, or what does not.
+    pub title: &'static str,
+    /// Why it matters.
+    pub why: &'static str,
+    /// Per boot entry.
+    pub entries: Vec<EntryVerdict>,
+    /// Proofs, faults or gaps with their places.
+    pub evidence: Vec<Evidence>,
+    /// What is worth saying and changes nothing.
+    pub notes: Vec<Evidence>,
+    /// Why it is unknown or does not apply; what does not hold.
+    pub reason: Option<String>,
+    /// How to mend it: the exact rows where they can be written down.
+    pub fix: Option<String>,
+}
+
+/// A required feature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeatureState {
+    /// Its name.
+    pub name: &'static str,
+    /// Checks of it that did not pass.
+    pub missing: Vec<&'static str>,
+    /// Checks of it that do not exist yet.
+    pub coming: Vec<&'static str>,
+}
+
+/// Whether the image boots on a bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusState {
+    /// `virtio-scsi`, `virtio-blk`.
+    pub name: &'static str,
+    /// Pass, fail or unknown.
+    pub boots: Word,
+    /// It boots, but fstab does not hold.
+    pub is_hampered: bool,
+}
+
+/// Findings by verdict; `fail` are those of severity error, `warn` the lighter ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Passed.
+    pub pass: usize,
+    /// Failed, severity error.
+    pub fail: usize,
+    /// Failed, severity warning or note.
+    pub warn: usize,
+    /// Could not be looked at.
+    pub unknown: usize,
+    /// Does not apply.
+    #[serde(rename = "n/a")]
+    pub not_applicable: usize,
+}
+
+/// Everything that is said of one image.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The profile's name.
+    pub profile: &'static str,
+    /// The image as the user named it.
+    pub path: String,
+    /// The facts; `None` where the image could not be inspected.
+    pub guest: Option<Guest>,
+    /// The result.
+    pub result: Outcome,
+    /// Where the modules are.
+    pub table: BootTable,
+    /// In the order of [`CHECKS`].
+    pub checks: Vec<Finding>,
+    /// In the order of the properties' table.
+    pub earned: Vec<Earned>,
+    /// In the order of the properties' table.
+    pub withheld: Vec<Withheld>,
+    /// Whether it boots, per bus.
+    pub buses: Vec<BusState>,
+    /// What the profile requires.
+    pub features: Vec<FeatureState>,
+    /// Checks that do not exist yet.
+    pub not_checked: &'static [&'static str],
+    /// Why the image could not be inspected.
+    pub error: Option<Error>,
+}
+
+/// Judges an image. `path` is the image as the user named it.
+pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) -> Report {
+    let judged: Vec<(&'static str, Judgement)> =
+        CHECKS.iter().map(|check| (check.id, check.judge(&guest, options))).collect();
+    let os = guest.os.known();
+    let finding = |(check, (_, judgement)): (&'static Check, &(&'static str, Judgement))| {
+        let level = level(profile, options, check.id, judgement, &judged);
+        finding(check, judgement, level, os)
+    };
+    let checks: Vec<Finding> = CHECKS.iter().zip(&judged).map(finding).collect();
+    let (mut earned, mut withheld) = (Vec::new(), Vec::new());
+    for claim in claims(&guest, options, &judged) {
+        match claim {
+            Claim::Earned(property) => earned.push(property),
+            Claim::Withheld(property) => withheld.push(property),
+        }
+    }
+    Report {
+        profile: profile.name,
+        path: path.to_owned(),
+        result: outcome(&checks, profile.fail_on.min(options.fail_on)),
+        table: boot_table(&guest, options),
+        checks,
+        earned,
+        withheld,
+        buses: vec![bus("virtio-scsi", BUS_SCSI, &judged), bus("virtio-blk", BUS_VIRTIO, &judged)],
+        features: features(profile, &judged),
+        not_checked: COMING,
+        error: None,
+        guest: Some(guest),
+    }
+}
+
+impl Report {
+    /// The report of an image that could not be inspected: it keeps its place.
+    pub fn unreadable(path: &str, error: Error, profile: &Profile) -> Self {
+        Self {
+            profile: profile.name,
+            path: path.to_owned(),
+            guest: None,
+            result: Outcome::Unknown,
+            table: BootTable::default(),
+            checks: Vec::new(),
+            earned: Vec::new(),
+            withheld: Vec::new(),
+            buses: Vec::new(),
+            features: Vec::new(),
+            not_checked: COMING,
+            error: Some(error),
+        }
+    }
+
+    /// Counts of the findings that are not off.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for finding in self.checks.iter().filter(|finding| finding.severity != Severity::Off) {
+            let count = match finding.verdict {
+                Word::Pass => &mut summary.pass,
+                Word::Fail if finding.severity == Severity::Error => &mut summary.fail,
+                Word::Fail => &mut summary.warn,
+                Word::Unknown => &mut summary.unknown,
+                Word::NotApplicable => &mut summary.not_applicable,
+            };
+            *count = count.saturating_add(1);
+        }
+        summary
+    }
+}
+
+impl Outcome {
+    /// 0 fit, 1 unfit, 3 unknown.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Fit => 0,
+            Self::Unfit => 1,
+            Self::Unknown => 3,
+        }
+    }
+}
+
+/// The exit code of several images: 1 if any is unfit, else 3 if any is unknown, else 0.
+pub fn exit_code(outcomes: impl IntoIterator<Item = Outcome>) -> u8 {
+    outcomes
+        .into_iter()
+        .map(Outcome::exit_code)
+        .min_by_key(|code| [1, 3, 0].iter().position(|c| c == code))
+        .unwrap_or(0)
+}
+
+fn outcome(checks: &[Finding], fail_on: Severity) -> Outcome {
+    let counts = |finding: &&Finding| finding.severity != Severity::Off && finding.severity >= fail_on;
+    let has = |word| checks.iter().filter(counts).any(|finding| finding.verdict == word);
+    if has(Word::Fail) {
+        Outcome::Unfit
+    } else if checks.is_empty() || has(Word::Unknown) {
+        Outcome::Unknown
+    } else {
+        Outcome::Fit
+    }
+}
+
+fn level(
+    profile: &Profile,
+    options: &Options,
+    id: &str,
+    judgement: &Judgement,
+    judged: &[(&'static str, Judgement)],
+) -> Severity {
+    if let Some((_, level)) = options.severities.iter().rev().find(|(check, _)| check == id) {
+        return *level;
+    }
+    severity(profile, id, judgement.weight, &|other| {
+        judged.iter().any(|(check, judgement)| *check == other && boot::passes(judgement))
+    })
+}
+
+fn finding(check: &'static Check, judgement: &Judgement, severity: Severity, os: Option<&OsRelease>) -> Finding {
+    let (title, evidence, fix) = match &judgement.verdict {
+        Verdict::Pass(proofs) => (check.summary, proofs.clone(), None),
+        Verdict::NotApplicable(_) => (check.summary, Vec::new(), None),
+        Verdict::Unknown(gaps) => (check.summary, gaps.iter().map(gap_evidence).collect(), None),
+        Verdict::Fail(faults) => {
+            let evidence: Vec<Evidence> = faults.iter().map(|fault| fault.evidence.clone()).collect();
+            let exact: Vec<&str> = evidence.iter().filter_map(|evidence| evidence.fix.as_deref()).collect();
+            let fix = if exact.is_empty() { check.fix_for(os).to_owned() } else { exact.join("\n") };
+            (check.broken, evidence, Some(fix))
+        }
+    };
+    Finding {
+        id: check.id,
+        severity,
+        verdict: judgement.verdict.word(),
+        title,
+        why: check.why,
+        entries: judgement.entries.clone(),
+        evidence,
+        notes: judgement.notes.clone(),
+        reason: judgement.reason(),
+        fix,
+    }
+}
+
+fn gap_evidence(gap: &Gap) -> Evidence {
+    Evidence { path: gap.path.clone(), ..Evidence::of(gap.reason.clone()) }
+}
+
+/// Judged apart from fstab: a kernel that mounts its root boots, even into emergency mode.
+fn bus(name: &'static str, needs: &[&'static str], judged: &[(&'static str, Judgement)]) -> BusState {
+    let words = |is_fstab: bool| {
+        let asked = judged.iter().filter(move |(id, _)| needs.contains(id) && id.starts_with("fstab-") == is_fstab);
+        asked.map(|(_, judgement)| if boot::passes(judgement) { Word::Pass } else { judgement.verdict.word() }).max()
+    };
+    let boots = words(false).unwrap_or(Word::Unknown);
+    BusState { name, boots, is_hampered: words(true) != Some(Word::Pass) }
+}
+
+fn features(profile: &Profile, judged: &[(&'static str, Judgement)]) -> Vec<FeatureState> {
+    let state = |name: &&'static str| {
+        let needs = FEATURES.iter().find(|feature| feature.name == *name).map_or(BOOT_SET, |feature| feature.needs);
+        let fails = |id: &&str| judged.iter().any(|(check, judgement)| check == id && !boot::passes(judgement));
+        let is_coming = |id: &&str| !judged.iter().any(|(check, _)| check == id);
+        FeatureState {
+            name,
+            missing: needs.iter().copied().filter(fails).collect(),
+            coming: needs.iter().copied().filter(is_coming).collect(),
+        }
+    };
+    profile.required.iter().map(state).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_image_decides_the_exit_code() {
+        use Outcome::{Fit, Unfit, Unknown};
+        for (outcomes, code) in [
+            (vec![], 0),
+            (vec![Fit, Fit], 0),
+            (vec![Fit, Unknown], 3),
+            (vec![Unknown, Unfit, Fit], 1),
+            (vec![Unfit], 1),
+        ] {
+            assert_eq!(exit_code(outcomes.clone()), code, "{outcomes:?}");
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Where a kernel finds a module at one moment: built in, a file of the initrds, a file of the root tree, or nowhere.
+
+use crate::fact::{Fact, Gap, Listing};
+use crate::guest::{Kernel, Module, ModuleTree};
+use crate::verdict::{Evidence, Lookup, View};
+use std::collections::BTreeSet;
+
+/// Where a module is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// Part of the kernel; says which list proves it.
+    BuiltIn(Evidence),
+    /// A module file.
+    File(File<'a>),
+    /// Neither: everything was looked at.
+    Absent,
+}
+
+/// A module file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct File<'a> {
+    /// The initrd it is in; `None` in the root tree.
+    pub archive: Option<&'a str>,
+    /// Its folder.
+    pub tree: &'a ModuleTree,
+    /// Relative to the folder.
+    pub path: &'a str,
+}
+
+/// A hard dependency that cannot be met.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Missing {
+    /// The module that needs it.
+    pub module: String,
+    /// Where that module is.
+    pub at: String,
+    /// What it needs.
+    pub needs: String,
+}
+
+/// The module folders of one kernel version that modprobe sees, and the lists of what is built in.
+#[derive(Debug)]
+pub struct Shelf<'v, 'a> {
+    view: &'v View<'a>,
+    kernel: &'a Kernel,
+    version: &'a str,
+    trees: Vec<(Option<&'a str>, &'a ModuleTree)>,
+    /// Lists that may hide a folder.
+    lists: Vec<&'a Listing<ModuleTree>>,
+    /// Why the root tree's folder may not be all there is.
+    doubt: Option<Gap>,
+}
+
+impl<'v, 'a> Shelf<'v, 'a> {
+    /// An empty shelf of `kernel`, whose version is `version`.
+    pub fn new(view: &'v View<'a>, kernel: &'a Kernel, version: &'a str) -> Self {
+        Self { view, kernel, version, trees: Vec::new(), lists: Vec::new(), doubt: None }
+    }
+
+    /// Adds the folders of an initrd; those of another version are invisible to this kernel.
+    pub fn add_archive(&mut self, path: &'a str, trees: &'a Listing<ModuleTree>) {
+        self.lists.push(trees);
+        self.trees
+            .extend(trees.items.iter().filter(|tree| tree.version == self.version).map(|tree| (Some(path), tree)));
+    }
+
+    /// Adds the folder of the root tree, if it is this kernel's.
+    pub fn add_root(&mut self) {
+        self.trees.extend(self.root_tree().map(|tree| (None, tree)));
+        self.doubt = match &self.kernel.modules {
+            Fact::Known(Some(tree)) if tree.version != self.version => {
+                let reason = format!("the module folder is of {}, the kernel is {}", tree.version, self.version);
+                Some(Gap::at(tree.path.clone(), reason))
+            }
+            Fact::Known(_) => None,
+            Fact::Unknown(gap) => Some(gap.clone()),
+        };
+    }
+
+    /// The folders of this kernel's version.
+    pub fn trees(&self) -> impl Iterator<Item = &'a ModuleTree> {
+        self.trees.iter().map(|(_, tree)| *tree)
+    }
+
+    fn root_tree(&self) -> Option<&'a ModuleTree> {
+        let tree = self.kernel.modules.known()?.as_ref()?;
+        (tree.version == self.version).then_some(tree)
+    }
+
+    /// Where `module` is; `None` when that cannot be said.
+    pub fn place(&self, module: &str) -> Option<Place<'a>> {
+        let is_module = self.option(module).is_some_and(|(value, _)| value != "y");
+        match self.built_in(module) {
+            Some(proof) if !is_module => return Some(Place::BuiltIn(proof)),
+            _ => {}
+        }
+        if let Some(file) = self.file(module) {
+            return Some(Place::File(file));
+        }
+        let claimed = self.built_in(module);
+        self.view.certain(|view| {
+            if let Some(proof) = claimed {
+                view.miss(Gap::new(format!("{}, but the kernel's config says that {module} is not", proof.found)));
+            }
+            self.looked_at_builtin(view, module);
+            self.looked_everywhere(view);
+            Place::Absent
+        })
+    }
+
+    /// Whether `module` is built in; `None` when that cannot be said.
+    pub fn is_built_in(&self, module: &str) -> Option<bool> {
+        match self.built_in(module) {
+            Some(_) if self.option(module).is_none_or(|(value, _)| value == "y") => Some(true),
+            Some(_) => self.place(module).map(|place| matches!(place, Place::BuiltIn(_))),
+            None => self.view.certain(|view| {
+                self.looked_at_builtin(view, module);
+                false
+            }),
+        }
+    }
+
+    /// The proof that `module` is part of the kernel: a modules.builtin of this version, or `=y` in its config.
+    fn built_in(&self, module: &str) -> Option<Evidence> {
+        let root = self.root_tree().map(|tree| (None, tree));
+        for (archive, tree) in self.trees.iter().copied().chain(root) {
+            let names = tree.builtin.known().and_then(Option::as_ref);
+            if names.is_some_and(|names| names.iter().any(|name| name == module)) {
+                let path = archive.map_or_else(|| format!("{}/modules.builtin", tree.path), str::to_owned);
+                return Some(Evidence::at(path, format!("{module} is built in (modules.builtin of {})", tree.version)));
+            }
+        }
+        let config = self.kernel.config.known()?.as_ref()?;
+        let (value, line) = self.option(module)?;
+        let option = option_of(module)?;
+        (value == "y")
+            .then(|| Evidence::at(config.path.clone(), format!("{module} is built in ({option}=y)")).line(line))
+    }
+
+    /// What the kernel's config says of `module`.
+    fn option(&self, module: &str) -> Option<(&'a str, u32)> {
+        let config = self.kernel.config.known()?.as_ref()?;
+        let name = option_of(module)?;
+        let option = config.options.iter().find(|option| option.name == name)?;
+        Some((&option.value, option.line))
+    }
+
+    /// Whether a softdep is met: it names a module, or an alias such as `crc32c` of `crc32c_generic`.
+    fn has_like(&self, name: &str) -> bool {
+        let is_like =
+            |module: &str| module.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+        let root = self.root_tree();
+        let builtin = self.trees().chain(root).filter_map(|tree| tree.builtin.known()?.as_ref()).flatten();
+        let files = self.trees().filter_map(|tree| tree.files.known()).flat_map(|files| &files.items);
+        builtin.map(String::as_str).any(is_like)
+            || files.filter_map(|path| module_name(path)).any(|name| is_like(&name))
+    }
+
+    fn file(&self, module: &str) -> Option<File<'a>> {
+        self.trees.iter().find_map(|(archive, tree)| {
+            let path = tree.files.known()?.items.iter().find(|path| module_name(path).as_deref() == Some(module))?;
+            Some(File { archive: *archive, tree, path })
+        })
+    }
+
+    /// Meets every gap that may hide a module file of this kernel.
+    pub fn looked_everywhere(&self, view: &View<'_>) {
+        for list in &self.lists {
+            view.all(list);
+        }
+        for (_, tree) in &self.trees {
+            if let Some(files) = view.need(&tree.files) {
+                view.all(files);
+            }
+        }
+        if let Some(doubt) = &self.doubt {
+            view.miss(doubt.clone());
+        }
+    }
+
+    /// Meets every gap that may hide that `module` is built in; without any list to look at, that is one.
+    fn looked_at_builtin(&self, view: &View<'_>, module: &str) {
+        let mut lists: usize = 0;
+        let root = view.need(&self.kernel.modules).and_then(|_| self.root_tree());
+        for tree in self.trees().chain(root) {
+            lists = lists.saturating_add(view.need(&tree.builtin).is_none_or(Option::is_some).into());
+        }
+        let is_in_config = self.option(module).is_some();
+        if lists == 0 && !is_in_config {
+            view.need(&self.kernel.config);
+            view.miss(Gap::new(format!(
+                "whether {module} is built into {} cannot be said: there is no modules.builtin of {} and no kernel config that names it",
+                self.kernel.path, self.version
+            )));
+        }
+    }
+
+    /// What was read of a module file; `None` keeps the gap.
+    pub fn record(&self, file: &File<'a>) -> Option<&'a Module> {
+        let listing = self.view.need(&file.tree.modules)?;
+        match self.view.find(listing, |module| module.path == file.path)? {
+            Lookup::There(module) => Some(module),
+            Lookup::Absent => {
+                self.view.miss(Gap::at(place_of(file), "what this module depends on was not read"));
+                None
+            }
+        }
+    }
+
+    /// What was read of `module`, if it is a file here.
+    pub fn record_of(&self, module: &str) -> Option<&'a Module> {
+        match self.place(module)? {
+            Place::File(file) => self.record(&file),
+            Place::BuiltIn(_) | Place::Absent => None,
+        }
+    }
+
+    /// Hard dependencies of `module` that are neither built in nor on this shelf, and softdeps that are not.
+    /// Files that could not be read are gaps of the view.
+    pub fn unmet(&self, module: &str) -> (BTreeSet<Missing>, BTreeSet<Missing>) {
+        let (mut hard, mut soft) = (BTreeSet::new(), BTreeSet::new());
+        let mut seen = BTreeSet::new();
+        let mut queue = vec![module.to_owned()];
+        while let Some(name) = queue.pop() {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            let Some(Place::File(file)) = self.place(&name) else { continue };
+            let Some(record) = self.record(&file) else { continue };
+            let missing = |needs: &str| Missing { module: name.clone(), at: place_of(&file), needs: needs.to_owned() };
+            for needs in record.depends.iter().filter(|needs| !needs.is_empty()) {
+                match self.place(needs) {
+                    Some(Place::Absent) => drop(hard.insert(missing(needs))),
+                    Some(_) => queue.push(needs.clone()),
+                    None => {}
+                }
+            }
+            let absent = |needs: &&str| !self.has_like(needs);
+            soft.extend(record.softdeps.iter().flat_map(|line| softdeps(line)).filter(absent).map(missing));
+        }
+        (hard, soft)
+    }
+}
+
+/// Where a module file is, for people: the initrd and the path in it, or the path in the root tree.
+pub fn place_of(file: &File<'_>) -> String {
+    file.archive.map_or_else(|| format!("{}/{}", file.tree.path, file.path), str::to_owned)
+}
+
+/// `kernel/drivers/net/net-failover.ko.xz` → `net_failover`; `None` for what is no module.
+pub fn module_name(path: &str) -> Option<String> {
+    const ENDINGS: &[&str] = &[".ko", ".ko.gz", ".ko.xz", ".ko.zst", ".ko.lzma", ".ko.lz4", ".ko.bz2"];
+    let name = path.rsplit('/').next()?;
+    let name = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending))?;
+    (!name.is_empty()).then(|| name.replace('-', "_"))
+}
+
+/// `pre: crc32c post: x` → the names.
+fn softdeps(line: &str) -> impl Iterator<Item = &str> {
+    line.split_ascii_whitespace().filter(|word| !word.ends_with(':'))
+}
+
+/// The option that builds a module in (`drivers/*/Kconfig`).
+fn option_of(module: &str) -> Option<&'static str> {
+    const OPTIONS: &[(&str, &str)] = &[
+        ("virtio_pci", "CONFIG_VIRTIO_PCI"),
+        ("virtio_blk", "CONFIG_VIRTIO_BLK"),
+        ("virtio_scsi", "CONFIG_SCSI_VIRTIO"),
+        ("virtio_net", "CONFIG_VIRTIO_NET"),
+        ("virtio", "CONFIG_VIRTIO"),
+        ("scsi_mod", "CONFIG_SCSI"),
+        ("sd_mod", "CONFIG_BLK_DEV_SD"),
+        ("ext4", "CONFIG_EXT4_FS"),
+        ("xfs", "CONFIG_XFS_FS"),
+        ("btrfs", "CONFIG_BTRFS_FS"),
+        ("f2fs", "CONFIG_F2FS_FS"),
+        ("erofs", "CONFIG_EROFS_FS"),
+        ("squashfs", "CONFIG_SQUASHFS"),
+        ("vfat", "CONFIG_VFAT_FS"),
+    ];
+    OPTIONS.iter().find(|(name, _)| *name == module).map(|(_, option)| *option)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn module_names() {
+        for (path, name) in [
+            ("kernel/drivers/block/virtio_blk.ko", Some("virtio_blk")),
+            ("kernel/net/net-failover.ko.xz", Some("net_failover")),
+            ("a.ko.zst", Some("a")),
+            ("kernel/virtio_blk.ko.old", None),
+            ("kernel/.ko", None),
+            ("kernel/virtio_blk.ko/readme", None),
+            ("virtio_blk", None),
+        ] {
+            assert_eq!(module_name(path).as_deref(), name, "{path}");
+        }
+    }
+
+    #[test]
+    fn softdeps_without_their_keywords() {
+        assert_eq!(softdeps("pre: crc32c a post: b").collect::<Vec<_>>(), ["crc32c", "a", "b"]);
+    }
+}

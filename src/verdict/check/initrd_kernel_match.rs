@@ -1,0 +1,83 @@
+//! The initrd's modules are those of the kernel that is started with it.
+
+use super::{BOOT_FACTS, BOOT_PATH, Check};
+use crate::guest::Initrd;
+use crate::verdict::boot::{Shelf, Start, each_entry, root_driver};
+use crate::verdict::{Tally, Weight};
+
+pub(super) const CHECK: Check = Check {
+    id: "initrd-kernel-match",
+    summary: "the initrd's modules are built for the kernel that it is started with",
+    broken: "the initrd's modules are not this kernel's",
+    why: "modprobe looks only in /lib/modules/VERSION of the running kernel, and Linux refuses modules of another version (vermagic).",
+    fix: "Build the initrd again for the version of the kernel that the boot entry starts.",
+    family_fixes: &[
+        ("debian", "update-initramfs -c -k all && update-grub"),
+        ("fedora", "dracut -f --regenerate-all"),
+        ("suse", "dracut -f --regenerate-all"),
+        ("arch", "mkinitcpio -P"),
+    ],
+    source: "Linux kernel/module/main.c (check_modinfo, same_magic); man 8 modprobe",
+    reads: BOOT_FACTS,
+    run: |view, tally| each_entry(view, tally, judge, BOOT_PATH),
+};
+
+pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
+    let Some(archives) = start.archives(tally) else { return };
+    if archives.is_empty() && start.is_beside_initrd {
+        return tally.not_applicable("an attempt without an initrd has no modules to match");
+    }
+    let Some(shelf) = start.early(tally) else { return };
+    let mut has_modules = false;
+    for tree in shelf.trees() {
+        let Some(files) = start.view.need(&tree.files).map(|files| start.view.all(files)) else { return };
+        has_modules |= !files.is_empty();
+        let modules = start.view.need(&tree.modules).map(|modules| start.view.all(modules)).unwrap_or_default();
+        for module in modules {
+            let version = module.vermagic.split_ascii_whitespace().next().unwrap_or_default();
+            if version != tree.version {
+                let found = format!("{} is built for {version:?}", module.path);
+                tally.fault(Weight::Full, start.at(start.archive_path(), found).expected(tree.version.clone()));
+            }
+        }
+        if !files.is_empty() {
+            tally.proof(start.at(start.archive_path(), format!("{} modules of {}", files.len(), tree.version)));
+        }
+    }
+    if !has_modules {
+        judge_without(start, tally, &shelf, &archives);
+    }
+}
+
+/// No module of this version: fine where the kernel needs none to mount its root.
+fn judge_without(start: &Start<'_, '_>, tally: &mut Tally, shelf: &Shelf<'_, '_>, archives: &[&Initrd]) {
+    let Some(driver) = root_driver(start.view) else { return };
+    let all = |modules: &[&str]| modules.iter().map(|module| shelf.is_built_in(module)).collect::<Option<Vec<_>>>();
+    let (Some(path), Some(blk), Some(scsi)) =
+        (all(&["virtio_pci", driver]), all(&["virtio_blk"]), all(&["virtio_scsi", "scsi_mod", "sd_mod"]))
+    else {
+        return;
+    };
+    let holds = |places: &[bool]| places.iter().all(|place| *place);
+    if holds(&path) && (holds(&blk) || holds(&scsi)) {
+        let found = "all that mounts the root file system is built into the kernel";
+        return tally.proof(start.at(start.attempt.kernel.clone(), found));
+    }
+    if start.view.certain(|view| shelf.looked_everywhere(view)).is_none() {
+        return;
+    }
+    let versions: Vec<&str> = archives.iter().flat_map(|initrd| versions(initrd)).collect();
+    let version = start.kernel().and_then(|kernel| kernel.version.known()).map_or("unknown", String::as_str);
+    let found = match versions.as_slice() {
+        [] => "this initrd has no modules".to_owned(),
+        versions => format!("this initrd has modules of {}", versions.join(", ")),
+    };
+    let evidence =
+        start.at(start.archive_path(), found).expected(format!("modules of {version}, the kernel's version"));
+    start.missing(tally, Weight::Full, evidence);
+}
+
+fn versions(initrd: &Initrd) -> Vec<&str> {
+    let trees = initrd.modules.known().map(|trees| trees.items.as_slice()).unwrap_or_default();
+    trees.iter().map(|tree| tree.version.as_str()).collect()
+}

@@ -1,0 +1,62 @@
+//! The guest agent and the watchdog daemon are installed: two checks, one rule.
+
+use super::Check;
+use crate::guest::Package;
+use crate::verdict::{Evidence, FactName, Tally, View, Weight};
+
+pub(super) const AGENT: Check = Check {
+    id: "agent-installed",
+    summary: "the QEMU guest agent is installed",
+    broken: "the QEMU guest agent is not installed",
+    why: "hw_qemu_guest_agent=yes only gives the instance a channel; without the agent on it nobody freezes file systems for a snapshot or sets a password.",
+    fix: "Install the package qemu-guest-agent.",
+    family_fixes: &[
+        ("debian", "apt-get install qemu-guest-agent"),
+        ("fedora", "dnf install qemu-guest-agent"),
+        ("suse", "zypper install qemu-guest-agent"),
+        ("arch", "pacman -S qemu-guest-agent"),
+        ("alpine", "apk add qemu-guest-agent"),
+    ],
+    source: "Nova admin guide, libvirt miscellaneous (guest agent)",
+    reads: &[FactName::Packages],
+    run: |view, tally| {
+        judge(view, tally, &["qemu-guest-agent", "qemu-ga"], "the package qemu-guest-agent is not installed");
+    },
+};
+
+pub(super) const WATCHDOG: Check = Check {
+    id: "watchdog-installed",
+    summary: "a watchdog daemon is installed",
+    broken: "no watchdog daemon is installed",
+    why: "hw_watchdog_action only arms once something in the guest opens /dev/watchdog; without a daemon a crashed instance stays down.",
+    fix: "Install the package watchdog; or let systemd feed the watchdog with RuntimeWatchdogSec=60 in /etc/systemd/system.conf.",
+    family_fixes: &[
+        ("debian", "apt-get install watchdog; or set RuntimeWatchdogSec=60 in /etc/systemd/system.conf"),
+        ("fedora", "dnf install watchdog; or set RuntimeWatchdogSec=60 in /etc/systemd/system.conf"),
+        ("suse", "zypper install watchdog; or set RuntimeWatchdogSec=60 in /etc/systemd/system.conf"),
+        ("arch", "pacman -S watchdog; or set RuntimeWatchdogSec=60 in /etc/systemd/system.conf"),
+    ],
+    source: "Nova admin guide, libvirt miscellaneous (watchdog); man 8 watchdog; man 5 systemd-system.conf",
+    reads: &[FactName::Packages],
+    run: |view, tally| {
+        let absent =
+            "the package watchdog is not installed (whether systemd feeds the watchdog is not read by this version)";
+        judge(view, tally, &["watchdog"], absent);
+    },
+};
+
+/// One of `names` is properly installed. One that is found counts, whatever else could not be read.
+fn judge(view: &View<'_>, tally: &mut Tally, names: &[&str], absent: &str) {
+    let Some(packages) = view.packages() else { return };
+    let is_named = |package: &&Package| names.contains(&package.name.as_str());
+    let named = || packages.items.iter().filter(is_named);
+    if let Some(package) = named().find(|package| package.state.is_none()) {
+        return tally.proof(Evidence::of(format!("the package {} {} is installed", package.name, package.version)));
+    }
+    if view.certain(|view| view.all(packages).len()).is_none() {
+        return;
+    }
+    let found =
+        named().find_map(|package| Some(format!("the package {} is {}", package.name, package.state.as_ref()?)));
+    tally.fault(Weight::Full, Evidence::of(found.unwrap_or_else(|| absent.to_owned())));
+}
