@@ -1,6 +1,6 @@
 //! The command line: lists the commands, no logic.
 
-use crate::command::{check, checks, explain, initrd, inspect, properties};
+use crate::command::{EXIT_CODES, check, checks, explain, initrd, inspect, properties};
 use clap::{Parser, Subcommand};
 
 /// Will this Linux image boot and behave in OpenStack, and which Glance properties has it earned?
@@ -11,14 +11,6 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
-
-/// Shown below the help of every command that judges images.
-pub const EXIT_CODES: &str = "\
-Exit codes:
-  0  every check that counts passed
-  1  one of them failed
-  2  usage or configuration, before any image was read
-  3  none failed, but one could not be judged, or an image could not be inspected";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

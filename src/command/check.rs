@@ -2,8 +2,7 @@
 
 use super::images::{Images, Inspected};
 use super::judging::Judging;
-use super::{is_colourful, print, width};
-use crate::cli::EXIT_CODES;
+use super::{EXIT_CODES, is_colourful, print, width};
 use crate::report::{FORMATS, Style, Verbosity, find};
 use crate::verdict::{Report, assess, exit_code};
 use clap::builder::PossibleValuesParser;

@@ -15,7 +15,8 @@ pub struct Args {
 
 /// Prints the story of each id; an unknown one is answered with the nearest known.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let texts: Result<Vec<String>, Usage> = args.ids.iter().map(|id| explain(id).map_err(|error| unknown(id, error))).collect();
+    let texts: Result<Vec<String>, Usage> =
+        args.ids.iter().map(|id| explain(id).map_err(|error| unknown(id, error))).collect();
     print(&texts?.join("\n"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -155,7 +155,8 @@ fn saved(path: &Path) -> Result<Box<Guest>> {
         read_capped(&mut open(path)?.0, limit, "facts")
     };
     let parse = || -> Result<Guest> {
-        let guest: Guest = serde_json::from_slice(&bytes?).map_err(|error| Error::corrupt("facts", error.to_string()))?;
+        let guest: Guest =
+            serde_json::from_slice(&bytes?).map_err(|error| Error::corrupt("facts", error.to_string()))?;
         if guest.schema == SCHEMA {
             return Ok(guest);
         }

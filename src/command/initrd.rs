@@ -107,7 +107,12 @@ fn segments(initrd: &Initrd) -> String {
     let mut text = String::new();
     match &initrd.segments {
         Fact::Known(segments) => {
-            text += &segments.items.iter().zip(1_u32..).map(|(segment, number)| row(segment, number, initrd)).collect::<String>();
+            text += &segments
+                .items
+                .iter()
+                .zip(1_u32..)
+                .map(|(segment, number)| row(segment, number, initrd))
+                .collect::<String>();
             text += &segments.gaps.iter().map(unread).collect::<String>();
         }
         Fact::Unknown(gap) => text += &unread(gap),

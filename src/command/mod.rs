@@ -15,6 +15,14 @@ use crate::report::escape;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+/// Shown below the help of every command that judges images.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  every check that counts passed
+  1  one of them failed
+  2  usage or configuration, before any image was read
+  3  none failed, but one could not be judged, or an image could not be inspected";
+
 /// Usage or configuration was wrong; no image was read.
 const EXIT_USAGE: u8 = 2;
 /// Something could not be judged or read.
@@ -60,7 +68,8 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 
 /// Prints an error once; a broken pipe is quiet success.
 pub fn failed(error: &anyhow::Error) -> ExitCode {
-    if error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|io| io.kind() == ErrorKind::BrokenPipe) {
+    if error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|io| io.kind() == ErrorKind::BrokenPipe)
+    {
         return ExitCode::SUCCESS;
     }
     let mut text = format!("error: {}\n", escape(&format!("{error:#}")));

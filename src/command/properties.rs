@@ -2,8 +2,7 @@
 
 use super::images::{Images, Inspected};
 use super::judging::Judging;
-use super::{failed, print};
-use crate::cli::EXIT_CODES;
+use super::{EXIT_CODES, failed, print};
 use crate::manifest::{FORMATS, Manifest};
 use crate::report::{escape, escape_lines};
 use crate::verdict::{Outcome, Report, assess, exit_code};

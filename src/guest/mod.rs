@@ -18,3 +18,4 @@ pub use facts::{
     Attempt, BootEntry, ConfigOption, Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, Module, ModuleTree,
     Mount, OsRelease, Package, PartitionTable, Root, SCHEMA, Segment, Unit, Volume,
 };
+pub use inspect::{Input, Options, inspect};

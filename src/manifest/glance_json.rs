@@ -4,8 +4,7 @@ use super::{Format, Manifest};
 use serde::Serializer as _;
 use serde::ser::SerializeMap as _;
 
-pub(super) const FORMAT: Format =
-    Format { name: "json", summary: "the body of Glance's POST /v2/images", render };
+pub(super) const FORMAT: Format = Format { name: "json", summary: "the body of Glance's POST /v2/images", render };
 
 fn render(manifest: &Manifest<'_>) -> String {
     let mut bytes = Vec::new();
@@ -38,7 +37,8 @@ mod tests {
 
     #[test]
     fn only_the_two_minima_are_integers() {
-        let earned = |key, value: &str| Earned { key, value: value.to_owned(), is_integer: key == "min_disk", evidence: &[] };
+        let earned =
+            |key, value: &str| Earned { key, value: value.to_owned(), is_integer: key == "min_disk", evidence: &[] };
         let earned = [earned("os_version", "13"), earned("min_disk", "10")];
         let manifest =
             Manifest { file: None, name: "a \"b\"", disk_format: Some("qcow2"), earned: &earned, withheld: &[] };

@@ -99,8 +99,13 @@ mod tests {
             reason: "x\nrm -rf /\r".to_owned(),
         }];
         let earned = [Earned { key: "min_disk", value: "10".to_owned(), is_integer: true, evidence: &[] }];
-        let manifest =
-            Manifest { file: Some("-d.qcow2"), name: "-x", disk_format: Some("raw"), earned: &earned, withheld: &withheld };
+        let manifest = Manifest {
+            file: Some("-d.qcow2"),
+            name: "-x",
+            disk_format: Some("raw"),
+            earned: &earned,
+            withheld: &withheld,
+        };
         assert_eq!(
             render(&manifest),
             "# withheld: hw_disk_bus=scsi: x rm -rf /  (initrd-virtio-scsi)\n\

@@ -35,7 +35,8 @@ pub fn serve(request: &str) -> Result<()> {
         Err(error) => Outcome::Error(error),
     };
     let reply = Reply { outcome, stats: stats(&counter) };
-    let written = serde_json::to_vec(&reply).map_err(std::io::Error::other).and_then(|reply| stdout().write_all(&reply));
+    let written =
+        serde_json::to_vec(&reply).map_err(std::io::Error::other).and_then(|reply| stdout().write_all(&reply));
     written.map_err(|error| Error::io("facts", error))
 }
 
@@ -87,7 +88,8 @@ fn bound() -> Result<()> {
     for (resource, most) in [(Resource::As, ADDRESS_SPACE), (Resource::Cpu, CPU_SECONDS), (Resource::Core, 0)] {
         let standing = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
         let limit = Some(standing.min(most));
-        setrlimit(resource, Rlimit { current: limit, maximum: limit }).map_err(|error| Error::io("resource limit", error))?;
+        setrlimit(resource, Rlimit { current: limit, maximum: limit })
+            .map_err(|error| Error::io("resource limit", error))?;
     }
     Ok(())
 }

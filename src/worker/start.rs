@@ -91,7 +91,12 @@ fn send(socket: &UnixStream, files: &[&File]) -> Result<()> {
 }
 
 /// Reads progress and answer side by side, then waits.
-fn converse(mut child: Child, words: Box<dyn Read + Send>, limit: u64, progress: &(dyn Fn(&str) + Sync)) -> Result<Reply> {
+fn converse(
+    mut child: Child,
+    words: Box<dyn Read + Send>,
+    limit: u64,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<Reply> {
     let stdout = child.stdout.take();
     let (answer, last_words) = thread::scope(|scope| {
         let listener = scope.spawn(|| listen(words, progress));

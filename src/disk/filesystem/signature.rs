@@ -29,6 +29,7 @@ const SIGNATURES: &[(Sort, Probe)] = &[
     (Sort::Plain, xfs),
     (Sort::Plain, ext),
     (Sort::Plain, squashfs),
+    (Sort::Tolerant, udf),
     (Sort::Tolerant, iso9660),
     (Sort::Plain, ntfs),
     (Sort::Plain, btrfs),
@@ -158,8 +159,9 @@ fn btrfs(volume: &Bytes) -> Result<Option<Identity>> {
 }
 
 fn swap(volume: &Bytes) -> Result<Option<Identity>> {
-    const SUSPENDED: [&[u8]; 5] =
-        [b"S1SUSPEND\0", b"S2SUSPEND\0", b"ULSUSPEND\0", b"LINHIB0001", b"\xed\xc3\x02\xe9\x98\x56\xe5\x0c\0\0"];
+    const SUSPENDED: [&[u8]; 4] = [b"S1SUSPEND\0", b"S2SUSPEND\0", b"ULSUSPEND\0", b"LINHIB0001"];
+    const TUX_ON_ICE: &[u8] = b"\xed\xc3\x02\xe9\x98\x56\xe5\x0c";
+    let is_tux_on_ice = piece(volume, 0, 8)?.is_some_and(|start| start == TUX_ON_ICE);
     // The last ten bytes of the first page, whose size depends on the machine.
     for page in [4096, 8192, 16384, 32768, 65536_u64] {
         let Some(magic) = piece(volume, page.saturating_sub(10), 10)? else { break };
@@ -167,6 +169,7 @@ fn swap(volume: &Bytes) -> Result<Option<Identity>> {
         let is_v1 = matches!((le_u32(&header, 0), be_u32(&header, 0)), (Some(1), _) | (_, Some(1)));
         let name = || label(&header, 28, 16);
         match magic.as_slice() {
+            b"SWAPSPACE2" if is_tux_on_ice => return Ok(identity("swsuspend", uuid(&header, 12), name())),
             b"SWAPSPACE2" if is_v1 && le_u32(&header, 4) != Some(0) => {
                 return Ok(identity("swap", uuid(&header, 12), name()));
             }
@@ -233,7 +236,7 @@ fn raid(volume: &Bytes) -> Result<Option<Identity>> {
         (_, Some(MAGIC)) => [20, 52, 56, 60].map(|at| be_u32(&sb, at).unwrap_or(0)),
         _ => return Ok(None),
     };
-    Ok(identity("linux_raid_member", uuid(&words.map(u32::to_ne_bytes).concat(), 0), None))
+    Ok(identity("linux_raid_member", uuid(&words.map(u32::to_be_bytes).concat(), 0), None))
 }
 
 fn squashfs(volume: &Bytes) -> Result<Option<Identity>> {
@@ -253,6 +256,20 @@ fn f2fs(volume: &Bytes) -> Result<Option<Identity>> {
         return Ok(identity("f2fs", None, None));
     }
     Ok(identity("f2fs", uuid(&sb, 108), slice(&sb, 124, 1024).and_then(|name| wide_label(name, le_u16))))
+}
+
+/// UDF is named by its volume recognition sequence (ECMA-167 2/8); its label stands in structures that are not read.
+fn udf(volume: &Bytes) -> Result<Option<Identity>> {
+    // Behind the descriptors of ISO 9660 that a bridge disc has first.
+    for sector in 16..64_u64 {
+        let Some(descriptor) = piece(volume, sector.saturating_mul(2048), 6)? else { break };
+        match slice(&descriptor, 1, 5) {
+            Some(b"NSR02" | b"NSR03") => return Ok(identity("udf", None, None)),
+            Some(b"CD001" | b"BEA01" | b"BOOT2" | b"CDW02") => {}
+            _ => break,
+        }
+    }
+    Ok(None)
 }
 
 fn iso9660(volume: &Bytes) -> Result<Option<Identity>> {
@@ -305,7 +322,7 @@ mod tests {
     fn disk(size: usize, pieces: &[(usize, &[u8])]) -> Bytes {
         let mut disk = vec![0; size];
         for (at, bytes) in pieces {
-            disk[*at..*at + bytes.len()].copy_from_slice(bytes);
+            disk[*at..][..bytes.len()].copy_from_slice(bytes);
         }
         Arc::new(disk)
     }

@@ -114,7 +114,7 @@ mod tests {
     fn image(size: usize, pieces: &[(usize, &[u8])]) -> Bytes {
         let mut bytes = vec![0; size];
         for (at, piece) in pieces {
-            bytes[*at..*at + piece.len()].copy_from_slice(piece);
+            bytes[*at..][..piece.len()].copy_from_slice(piece);
         }
         Arc::new(bytes)
     }
@@ -158,7 +158,10 @@ mod tests {
     fn the_rest_is_raw() {
         for size in [0, 1, 512, 513, 40_960] {
             let opened = open(image(size, &[]), &Overlays::default(), &Limits::default()).unwrap();
-            assert_eq!((opened.format, opened.disk.size()), ("raw", size.next_multiple_of(512) as u64));
+            assert_eq!(
+                (opened.format, opened.disk.size()),
+                ("raw", u64::try_from(size.next_multiple_of(512)).unwrap())
+            );
         }
     }
 }

@@ -102,8 +102,8 @@ mod tests {
 
     fn disk(rows: &[[u8; 16]]) -> Bytes {
         let mut sector = vec![0; 1024];
-        for (slot, row) in rows.iter().enumerate() {
-            sector[446 + slot * 16..][..16].copy_from_slice(row);
+        for (slot, row) in sector[446..510].chunks_mut(16).zip(rows) {
+            slot.copy_from_slice(row);
         }
         sector[510..512].copy_from_slice(&[0x55, 0xaa]);
         Arc::new(sector)
@@ -144,6 +144,7 @@ mod tests {
         for (rows, plain) in [(vec![LINUX], true), (vec![[0; 16]], false), (vec![fat_code, LINUX], false)] {
             assert_eq!(probe(&disk(&rows)).unwrap(), plain, "{rows:?}");
         }
-        assert!(!probe(&(Arc::new(vec![0_u8; 100]) as Bytes)).unwrap());
+        let tiny: Bytes = Arc::new(vec![0; 100]);
+        assert!(!probe(&tiny).unwrap());
     }
 }

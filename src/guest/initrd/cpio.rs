@@ -91,7 +91,7 @@ mod tests {
     const PLACE: Place = Place { offset: 0, is_packed: false };
 
     fn header(magic: &str, numbers: [u32; 13]) -> Vec<u8> {
-        let digits: String = numbers.iter().map(|number| format!("{number:08X}")).collect();
+        let digits = numbers.map(|number| format!("{number:08X}")).concat();
         [magic.as_bytes(), digits.as_bytes()].concat()
     }
 

@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use std::collections::BTreeSet;
 
 /// Module files worth this many bytes, unpacked, are parsed in one walk; those that checks ask for have 30 MB.
-const MODULES_TOTAL: u64 = 512 * 1024 * 1024;
+const MODULES_TOTAL: u64 = 256 * 1024 * 1024;
 
 /// Chooses and parses bodies.
 pub(super) struct Keeper<'l> {

@@ -92,7 +92,7 @@ fn facts(path: &str, size: u64, walk: Walk<'_>, found: inventory::Found) -> Init
         exists: Fact::Known(true),
         size: Fact::Known(size),
         segments: Fact::Known(Listing { items: walk.segments, gaps: gaps.clone() }),
-        flaws: Fact::Known(Listing { items: flaws, gaps }),
+        flaws: Fact::Known(Listing { items: flaws, gaps: if walk.is_seen { Vec::new() } else { gaps } }),
         has_init,
         modules: trees,
     }

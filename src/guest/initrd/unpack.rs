@@ -24,6 +24,8 @@ pub(super) struct Walk<'l> {
     pub(super) flaws: Vec<Flaw>,
     /// Why what is in [`Self::rootfs`] may differ from what the guest gets; nothing when the walk is whole.
     pub(super) gaps: Vec<Gap>,
+    /// Whether the file was seen to where Linux ends, so that no flaw can be missing.
+    pub(super) is_seen: bool,
     /// Bytes unpacked, all segments together.
     pub(super) unpacked: u64,
     limits: &'l Limits,
@@ -40,6 +42,7 @@ impl<'l> Walk<'l> {
             segments: Vec::new(),
             flaws: Vec::new(),
             gaps: Vec::new(),
+            is_seen: true,
             unpacked: 0,
             limits,
             keeper,
@@ -325,7 +328,10 @@ impl<'l> Walk<'l> {
                 self.gaps.push(Gap::new(format!("the initrd is damaged: {}", flaw.found)));
                 self.flaw(flaw);
             }
-            Halt::Unread(gap) => self.gaps.push(gap),
+            Halt::Unread(gap) => {
+                self.gaps.push(gap);
+                self.is_seen = false;
+            }
         }
     }
 

@@ -128,7 +128,8 @@ pub(crate) mod tests {
         let names = b"\0.modinfo\0.shstrtab\0";
         let mut modinfo = records.join("\0").into_bytes();
         modinfo.push(0);
-        let table = 64 + names.len() + modinfo.len();
+        let start = [64, names.len()].iter().sum();
+        let table: usize = [start, modinfo.len()].iter().sum();
         let mut elf = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let half = |elf: &mut Vec<u8>, value: u16| elf.extend(value.to_le_bytes());
         half(&mut elf, 1);
@@ -152,7 +153,7 @@ pub(crate) mod tests {
             }
             elf.extend([0; 24]);
         };
-        header(1, 1, 64 + names.len(), modinfo.len());
+        header(1, 1, start, modinfo.len());
         header(10, 3, 64, names.len());
         elf
     }

@@ -97,6 +97,18 @@ fn the_debian_12_root_equals_debugfs() {
     assert!(files >= 9000, "{files} files");
 }
 
+#[test]
+fn the_debian_12_esp_equals_mcopy() {
+    let folder = Folder::new();
+    let disk = opened(crate::common::image("debian12")).disk;
+    let volume = volume_of(&disk, "vfat");
+    let (image, dumped) = (folder.sized("esp", volume.size()), folder.path("dumped"));
+    super::copy(&volume, &image);
+    fs::create_dir(&dumped).unwrap();
+    run(&["mcopy", "-s", "-n", "-i", &image, "::/*", dumped.to_str().unwrap()]);
+    assert!(assert_equal(mount(volume).unwrap().as_ref(), &dumped) >= 1);
+}
+
 /// A tree with what real ones seldom have: holes, deep folders, names of 255 bytes, links of every length.
 fn tree(folder: &Folder) -> std::path::PathBuf {
     let root = folder.path("tree");

@@ -1,20 +1,22 @@
 //! GUID partition tables against `sfdisk`, whole and damaged.
 
 use super::{Folder, Random, all_bytes, memory, opened, run, scan};
-use bootworthy::disk::volume::Scan;
+use bootworthy::disk::volume::{self, Scan};
 use bootworthy::error::{ErrorKind, Result};
+use bootworthy::limits::Limits;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 const MIB: usize = 1024 * 1024;
 /// Bytes of the test disk.
-const SIZE: usize = 64 * MIB;
+const SIZE: usize = 8 * MIB;
 
 const LAYOUT: &str = "label: gpt
+first-lba: 34
 label-id: 12345678-9ABC-DEF0-1122-334455667788
-1 : start=34816, size=40960, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, uuid=AAAAAAAA-0000-4000-8000-000000000001, name=\"root \u{e9}\u{1f600}\"
-14 : start=2048, size=8192, type=21686148-6449-6E6F-744E-656564454649, uuid=AAAAAAAA-0000-4000-8000-00000000000E, attrs=\"LegacyBIOSBootable\"
-15 : start=10240, size=20480, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, uuid=AAAAAAAA-0000-4000-8000-00000000000F, name=\"EFI System Partition with 36 letters.\"
+1 : start=4352, size=5120, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4, uuid=AAAAAAAA-0000-4000-8000-000000000001, name=\"root \u{e9}\u{1f600}\"
+14 : start=256, size=1024, type=21686148-6449-6E6F-744E-656564454649, uuid=AAAAAAAA-0000-4000-8000-00000000000E, attrs=\"LegacyBIOSBootable\"
+15 : start=1280, size=2560, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, uuid=AAAAAAAA-0000-4000-8000-00000000000F, name=\"EFI System Partition with 36 letters.\"
 ";
 
 /// A disk that sfdisk has partitioned.
@@ -75,11 +77,13 @@ fn a_whole_table_equals_sfdisk() {
     }
 }
 
+/// What happens to a disk.
+type Damage = fn(&mut Vec<u8>);
+
 #[test]
 fn damage_is_told_apart() {
     let whole = disk(LAYOUT);
     let last = SIZE - 512;
-    type Damage = fn(&mut Vec<u8>);
     let cases: &[(&str, Damage, &[&str])] = &[
         ("primary header zeroed", |d| d[512..1024].fill(0), &["gpt-primary-bad!"]),
         ("primary entries flipped", |d| d[1024 + 40] ^= 1, &["gpt-primary-bad!"]),
@@ -88,7 +92,7 @@ fn damage_is_told_apart() {
         ("backup entries flipped", |d| d[SIZE - 33 * 512 + 40] ^= 1, &["gpt-backup-bad"]),
         ("grown", |d| d.resize(SIZE + MIB, 0), &["gpt-backup-not-at-end"]),
         ("cut at the backup", |d| d.truncate(SIZE - 512), &["gpt-disk-truncated!"]),
-        ("cut within a partition", |d| d.truncate(20 * MIB), &["gpt-disk-truncated!", "gpt-partition-past-end!"]),
+        ("cut within a partition", |d| d.truncate(5 * MIB / 2), &["gpt-disk-truncated!", "gpt-partition-past-end!"]),
         ("no protective MBR", |d| d[..512].fill(0), &["gpt-protective-mbr-missing!"]),
         ("hybrid MBR", |d| d[446 + 16 + 4] = 0x83, &["gpt-hybrid-mbr"]),
         (
@@ -119,14 +123,14 @@ fn entries_that_contradict_are_flaws() {
     let whole = disk(LAYOUT);
     // Entry 1 begins at byte 1024; its first and last sector are at 32 and 40.
     for (first, last, expected) in [
-        (34_816_u64, 75_775_u64, &[][..]),
-        (30_000, 40_000, &["gpt-partitions-overlap!"]),
-        (2048, 120_000, &["gpt-partitions-overlap!", "gpt-partitions-overlap!"]),
-        (50_000, 40_000, &["gpt-partition-reversed!"]),
-        (50_000, 400_000, &["gpt-partition-past-end!"]),
-        (50_000, u64::MAX, &["gpt-partition-past-end!"]),
-        (50_000, 131_071, &["gpt-partition-outside!"]),
-        (33, 2000, &["gpt-partition-outside!"]),
+        (4352_u64, 9471_u64, &[][..]),
+        (3750, 5000, &["gpt-partitions-overlap!"]),
+        (256, 15_000, &["gpt-partitions-overlap!", "gpt-partitions-overlap!"]),
+        (6250, 5000, &["gpt-partition-reversed!"]),
+        (6250, 50_000, &["gpt-partition-past-end!"]),
+        (6250, u64::MAX, &["gpt-partition-past-end!"]),
+        (6250, 16_383, &["gpt-partition-outside!"]),
+        (33, 250, &["gpt-partition-outside!"]),
     ] {
         let mut bytes = whole.clone();
         for (header, entries) in [(512, 1024), (SIZE - 512, SIZE - 33 * 512)] {
@@ -136,6 +140,18 @@ fn entries_that_contradict_are_flaws() {
         }
         assert_eq!(flaws(&scanned(&bytes).unwrap()), expected, "{first} to {last}");
     }
+}
+
+#[test]
+fn a_table_with_room_for_too_many_is_refused() {
+    let whole = memory(disk(LAYOUT));
+    for (partitions, fits) in [(127, false), (128, true), (129, true)] {
+        let limits = Limits { partitions, ..Limits::default() };
+        let found = volume::scan(&whole, &limits);
+        assert_eq!(found.map_err(|error| error.kind).is_ok(), fits, "{partitions}");
+    }
+    let limits = Limits { partitions: 127, ..Limits::default() };
+    assert_eq!(volume::scan(&whole, &limits).unwrap_err().kind, ErrorKind::TooLarge);
 }
 
 #[test]
@@ -177,13 +193,13 @@ fn other_disks_are_no_gpt() {
 
 #[test]
 fn flipped_bits_never_pass_for_the_same_table() {
-    let whole = disk(LAYOUT);
+    let mut whole = disk(LAYOUT);
     let (mut random, expected) = (Random(3), scanned(&whole).unwrap().partitions);
-    for _ in 0..400 {
-        let at = 512 + random.below(33 * 512 - 420) as usize;
-        let mut bytes = whole.clone();
-        bytes[at] ^= 1 << random.below(8);
-        let found = scanned(&bytes).unwrap();
+    for _ in 0..300 {
+        let (at, bit) = (512 + random.below(33 * 512 - 420) as usize, 1 << random.below(8));
+        whole[at] ^= bit;
+        let found = scanned(&whole).unwrap();
+        whole[at] ^= bit;
         let is_reserved = (512 + 92..1024).contains(&at);
         assert_eq!(found.partitions, expected, "byte {at}");
         assert_eq!(flaws(&found).is_empty(), is_reserved, "byte {at}");

@@ -1,7 +1,7 @@
 //! Truncated, flipped and forged: a clear error or a flaw, never a panic, an abort or a hang.
 
 use super::{Folder, Random, file, memory, mount, run, scan};
-use bootworthy::bytes::{Bytes, Faulty, ReadAt, read_capped};
+use bootworthy::bytes::{Bytes, Faulty, read_capped};
 use bootworthy::disk::filesystem::{FileSystem, FileType, GuestPath};
 use bootworthy::disk::image::{Overlays, open};
 use bootworthy::error::{Error, ErrorKind};
@@ -131,6 +131,25 @@ fn forged_sizes_are_refused_before_they_are_believed() {
         // A path through the link is not resolved here, whatever it claims.
         assert_eq!(filesystem.symlink_metadata(&GuestPath::new("/link/x")).unwrap_err().kind, ErrorKind::NotFound);
         walk(filesystem.as_ref());
+    }
+}
+
+#[test]
+fn a_forged_tree_of_names_is_corrupt() {
+    // The count in an htree's root, which the reader's checksum of the block slices by.
+    let (folder, image) = (Folder::new(), "image");
+    let path = folder.write(image, &small(EXT4));
+    run(&["e2fsck", "-fyD", &path]);
+    let block = String::from_utf8(run(&["debugfs", "-R", "bmap /etc 0", &path])).unwrap();
+    let at = block.trim().parse::<usize>().unwrap() * 1024;
+    let mut bytes = fs::read(&path).unwrap();
+    let sound = |bytes: &[u8]| mount(memory(bytes.to_vec())).unwrap().symlink_metadata(&GuestPath::new("/etc/fstab"));
+    assert_eq!(sound(&bytes).unwrap().size, 27_000);
+    for count in [0_u16, 1, 200, 0xffff] {
+        bytes[at + 0x22..][..2].copy_from_slice(&count.to_le_bytes());
+        assert_eq!(sound(&bytes).unwrap_err().kind, ErrorKind::Corrupt, "{count}");
+        let filesystem = mount(memory(bytes.clone())).unwrap();
+        assert_eq!(filesystem.read_dir(&GuestPath::new("/etc"), 10).unwrap().gaps.len(), 1, "{count}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The disk readers against the reference tools: equal bytes, equal names, equal identities.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::disallowed_methods, reason = "test code")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "test code")]
 
 mod filesystems;
 mod gpt;

@@ -1,7 +1,7 @@
 //! qcow2 against `qemu-img convert -O raw`, byte for byte.
 
 use super::{Folder, Random, all_bytes, file, opened, run};
-use bootworthy::bytes::{Bytes, ReadAt as _};
+use bootworthy::bytes::Bytes;
 use bootworthy::disk::image::{Opened, Overlays, open};
 use bootworthy::error::{Error, ErrorKind};
 use bootworthy::limits::Limits;

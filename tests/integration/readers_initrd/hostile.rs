@@ -3,8 +3,11 @@
 use super::craft::*;
 use bootworthy::fact::Fact;
 use bootworthy::guest::Initrd;
-use bootworthy::guest::initrd::{Location, locate};
+use bootworthy::guest::initrd::{Location, inspect, locate};
+use bootworthy::guest::modules::wanted;
+use bootworthy::limits::Limits;
 use liblzma::stream::Check;
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 /// Nothing is proven by what is damaged: /init and virtio_blk are there whole, or it is said that they are not.
@@ -75,6 +78,39 @@ fn flipped_bytes() {
         }
     }
     assert!(longest < Duration::from_secs(2), "{longest:?}");
+}
+
+/// Fails one read, as a dying medium does, and gives little at a time.
+struct Dying<'a> {
+    bytes: &'a [u8],
+    reads: usize,
+}
+
+impl Read for Dying<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        if self.reads == 0 {
+            return Err(std::io::Error::other("Input/output error"));
+        }
+        self.reads -= 1;
+        let length = buf.len().min(100);
+        self.bytes.read(&mut buf[..length])
+    }
+}
+
+#[test]
+fn a_medium_that_fails_at_any_read() {
+    for (name, whole) in shapes() {
+        let reads_needed = whole.len().div_ceil(100) + 1;
+        for reads in 0..=reads_needed {
+            let open = || Ok(Box::new(Dying { bytes: &whole, reads }) as Box<dyn Read>);
+            let initrd = inspect("initrd", 1, &open, &wanted(&[]), &Limits::default());
+            assert_eq!(is_proven(&initrd), reads == reads_needed, "{name}: read {reads}");
+            if reads < reads_needed {
+                let gaps = &initrd.segments.known().unwrap().gaps;
+                assert!(gaps[0].reason.contains("Input/output error"), "{name}: read {reads}: {gaps:?}");
+            }
+        }
+    }
 }
 
 /// Numbers that writers never write, at each field of a header.

@@ -143,7 +143,7 @@ mod tests {
         (raw[0], raw[11], raw[12], raw[13], raw[26], raw[27]) = (order, LONG_NAME, 0, sum, 0, 0);
         let units: Vec<u16> = text.encode_utf16().chain([0]).collect();
         for (unit, at) in units.iter().zip([1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30]) {
-            raw[at..at + 2].copy_from_slice(&unit.to_le_bytes());
+            raw[at..][..2].copy_from_slice(&unit.to_le_bytes());
         }
         raw
     }

@@ -203,3 +203,94 @@ impl ReadAt for Disk {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::limits::Limits;
+
+    /// A disk of 64 KiB in a file of three clusters, whose L1 table is in the last and empty.
+    fn disk(version: u32, incompatible: u64) -> Disk {
+        build(version, incompatible, 3, 65536, &[0])
+    }
+
+    /// A version 3 disk in a file of `clusters` of 64 KiB, with these L1 entries.
+    pub(in super::super) fn disk_of(clusters: usize, l1: &[u64]) -> Disk {
+        let size = u64::try_from(l1.len()).unwrap() << 29;
+        build(3, 0, clusters, size, l1)
+    }
+
+    fn build(version: u32, incompatible: u64, clusters: usize, size: u64, l1: &[u64]) -> Disk {
+        let mut file = vec![0; clusters << 16];
+        let header = [
+            &b"QFI\xfb"[..],
+            &version.to_be_bytes(),
+            &[0; 12],
+            &16_u32.to_be_bytes(),
+            &size.to_be_bytes(),
+            &0_u32.to_be_bytes(),
+            &u32::try_from(l1.len()).unwrap().to_be_bytes(),
+            &(2 * 65536_u64).to_be_bytes(),
+            &65536_u64.to_be_bytes(),
+            &1_u32.to_be_bytes(),
+            &[0; 12],
+            &incompatible.to_be_bytes(),
+            &[0; 16],
+            &4_u32.to_be_bytes(),
+            &104_u32.to_be_bytes(),
+        ]
+        .concat();
+        file[..header.len()].copy_from_slice(&header);
+        for (place, entry) in file[2 * 65536..].chunks_mut(8).zip(l1) {
+            place.copy_from_slice(&entry.to_be_bytes());
+        }
+        let file: Bytes = Arc::new(file);
+        let header = Header::read(&file, &Limits::default()).unwrap();
+        Disk::new(file, header, None, None).unwrap()
+    }
+
+    #[test]
+    fn entries_are_told_apart() {
+        let packed = Cluster::Packed { at: 0x12345, length: 2 * 512 - 0x145 };
+        for (version, incompatible, entry, expected) in [
+            (3, 0, 0, Some(Cluster::Unallocated)),
+            (3, 0, COPIED, Some(Cluster::Unallocated)),
+            (3, DATA_FILE, COPIED, Some(Cluster::Data(0))),
+            (3, 0, COPIED | 0x5_0000, Some(Cluster::Data(0x5_0000))),
+            (3, 0, 0x5_0000, Some(Cluster::Data(0x5_0000))),
+            (3, 0, 0x5_0000 | ZERO, Some(Cluster::Zero)),
+            (3, 0, ZERO, Some(Cluster::Zero)),
+            (2, 0, ZERO, None),
+            (3, 0, 0x5_0200, None),
+            (3, 0, COMPRESSED | 1 << 54 | 0x12345, Some(packed)),
+            (2, 0, COMPRESSED | 1 << 54 | 0x12345, Some(packed)),
+            (3, DATA_FILE, COMPRESSED | 1 << 54 | 0x12345, None),
+        ] {
+            let found = disk(version, incompatible).cluster(entry);
+            assert_eq!(found.ok(), expected, "version {version} {incompatible} {entry:#x}");
+        }
+    }
+
+    #[test]
+    fn an_empty_disk_is_zeros_to_its_end() {
+        let mut buf = [1; 16];
+        let disk = disk(3, 0);
+        disk.read_at(65520, &mut buf).unwrap();
+        assert_eq!(buf, [0; 16]);
+        assert!(disk.read_at(65521, &mut buf).is_err());
+    }
+
+    #[test]
+    fn clusters_unpack_to_their_size_or_not_at_all() {
+        let zeros = zstd::encode_all(&[0; 100][..], 3).unwrap();
+        for (length, fits) in [(99, true), (100, true), (101, false)] {
+            assert_eq!(unzstd(&zeros, &mut vec![1; length]).is_ok(), fits, "{length}");
+        }
+        // A stored block: final, 3 bytes.
+        let stored = [1, 3, 0, 0xfc, 0xff, 7, 8, 9];
+        for (length, fits) in [(3, true), (4, false)] {
+            assert_eq!(inflate(&stored, &mut vec![1; length]).is_ok(), fits, "{length}");
+        }
+        assert!(inflate(&[0xff; 20], &mut [0; 3]).is_err() && unzstd(&[0xff; 20], &mut [0; 3]).is_err());
+    }
+}

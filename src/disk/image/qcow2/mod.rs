@@ -28,7 +28,7 @@ fn open(file: Bytes, overlays: &Overlays, limits: &Limits) -> Result<Opened> {
     let data = data_file(&header, overlays)?;
     let backing = backing(&header, overlays, limits, &mut flaws)?;
     let disk = Disk::new(file, header, data, backing)?;
-    let seen = walk::walk(&disk, &mut flaws)?;
+    let seen = walk::walk(&disk, walk::MOST, &mut flaws)?;
     if seen.has_compressed || disk.header.compression == Compression::Zstd {
         features.insert(1, if disk.header.compression == Compression::Zstd { "zstd" } else { "zlib" }.to_owned());
     }

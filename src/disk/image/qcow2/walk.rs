@@ -7,8 +7,8 @@ use crate::fact::{Flaw, Gap, Listing};
 use crate::limits::MIB;
 use std::collections::HashSet;
 
-/// Bytes of L2 tables that are looked at: 512 GiB of disk with clusters of 64 KiB.
-const MOST: u64 = 64 * MIB;
+/// Bytes of L2 tables that are looked at when an image is opened: 512 GiB of disk with clusters of 64 KiB.
+pub(super) const MOST: u64 = 64 * MIB;
 
 /// What the tables hold.
 #[derive(Debug, Default)]
@@ -27,11 +27,11 @@ impl Seen {
     }
 }
 
-/// Walks all tables. A table that cannot be read is wrong; a medium that fails is an error.
-pub(super) fn walk(disk: &Disk, flaws: &mut Listing<Flaw>) -> Result<Seen> {
+/// Walks tables of `most` bytes in all. A table that cannot be read is wrong; a medium that fails is an error.
+pub(super) fn walk(disk: &Disk, most: u64, flaws: &mut Listing<Flaw>) -> Result<Seen> {
     let mut seen = Seen::default();
     let mut tables = HashSet::new();
-    let mut left = MOST;
+    let mut left = most;
     for (index, entry) in (0_u64..).zip(&disk.l1) {
         let start = index.saturating_mul(disk.header.l2_covers());
         let at = entry & OFFSET;
@@ -41,7 +41,7 @@ pub(super) fn walk(disk: &Disk, flaws: &mut Listing<Flaw>) -> Result<Seen> {
         }
         if left < disk.header.cluster() {
             let reason = format!(
-                "qcow2: not every L2 table was checked for clusters past the end of the file, only {MOST} bytes of them"
+                "qcow2: not every L2 table was checked for clusters past the end of the file, only {most} bytes of them"
             );
             flaws.gaps.push(Gap::new(reason));
             break;
@@ -102,5 +102,35 @@ fn judge(disk: &Disk, guest: u64, found: Result<Cluster, Error>, seen: &mut Seen
     };
     if !is_there {
         Seen::count(&mut seen.past, || format!("byte {guest} of the disk at byte {at} of the file"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::tests::disk_of;
+    use super::*;
+    use crate::limits::KIB;
+
+    #[test]
+    fn a_bound_that_is_reached_is_a_gap() {
+        // Three tables of 64 KiB in a file of seven clusters.
+        let disk = disk_of(7, &[3 << 16, 4 << 16, 5 << 16]);
+        for (most, gaps) in [(128, 1), (191, 1), (192, 0), (193, 0)] {
+            let mut flaws = Listing::default();
+            walk(&disk, most * KIB, &mut flaws).unwrap();
+            assert_eq!((flaws.gaps.len(), flaws.items.len()), (gaps, 0), "{most}");
+        }
+    }
+
+    #[test]
+    fn tables_past_the_end_or_out_of_place_are_flaws() {
+        for (entry, id) in
+            [(6_u64 << 16, None), (7 << 16, Some("data-past-end")), ((3 << 16) + 512, Some("qcow2-wrong-entry"))]
+        {
+            let mut flaws = Listing::default();
+            walk(&disk_of(7, &[entry]), MOST, &mut flaws).unwrap();
+            let found = flaws.items.first().map(|flaw| flaw.id.as_str());
+            assert_eq!((found, flaws.items.len()), (id, usize::from(id.is_some())), "{entry:#x}");
+        }
     }
 }

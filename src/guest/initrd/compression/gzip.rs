@@ -43,7 +43,9 @@ impl Gzip {
         let place = Place { offset: input.position(), is_packed: false };
         let trailer = slice(input.peek(8)?, 0, 8);
         let Some((crc, length)) = trailer.and_then(|bytes| Some((le_u32(bytes, 0)?, le_u32(bytes, 4)?))) else {
-            return Err(Halt::damaged("initrd-cut-short", place, "the gzip checksum is cut short"));
+            // Linux steps over the end of the file and goes on with the memory behind it.
+            let message = "invalid magic at start of compressed archive";
+            return Err(refused(input, "initrd-cut-short", message, "the gzip checksum is cut short"));
         };
         input.consume(8);
         let found = self.crc.clone().finalize();

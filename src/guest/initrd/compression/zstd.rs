@@ -3,6 +3,7 @@
 use super::{Unpack, refused};
 use crate::bytes::{le_u16, le_u32, le_u64, slice};
 use crate::error::Error;
+use crate::fact::Flaw;
 use crate::guest::initrd::halt::Halt;
 use crate::guest::initrd::input::Input;
 use crate::guest::initrd::stream::Stream as _;
@@ -31,9 +32,13 @@ pub(super) fn open(input: &mut Input<'_>) -> Result<Box<dyn Unpack>, Halt> {
             return Err(refused(input, "initrd-cut-short", message, ""));
         }
         Some(window) if window > 1 << WINDOW_LOG => {
-            let found =
-                format!("its window is {window} bytes, Linux takes {}; zstd --long=27 is the most", 1 << WINDOW_LOG);
-            return Err(refused(input, "initrd-zstd-window", "ZSTD-compressed data is probably corrupt", &found));
+            // In whatever words: "probably corrupt" with memory enough for the window, "Out of memory" without.
+            let limit = 1_u64 << WINDOW_LOG;
+            let found = format!(
+                "byte {}: its zstd window is {window} bytes, Linux takes {limit} (--long=27)",
+                input.position()
+            );
+            return Err(Halt::Refused(Flaw { id: "initrd-zstd-window".into(), found, fatal: true }));
         }
         Some(_) => {}
     }

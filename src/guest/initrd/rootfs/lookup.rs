@@ -61,7 +61,7 @@ impl Rootfs {
         })
     }
 
-    fn children(&self, directory: usize) -> impl Iterator<Item = (&[u8], usize)> {
+    pub(super) fn children(&self, directory: usize) -> impl Iterator<Item = (&[u8], usize)> {
         let children = match self.nodes.get(directory) {
             Some(Node::Directory { children, .. }) => Some(children),
             _ => None,
@@ -71,18 +71,18 @@ impl Rootfs {
 
     /// Folder and name for something new: the folder is there, the name is not.
     pub(super) fn free<'p>(&self, path: &'p [u8]) -> Option<(usize, &'p [u8])> {
-        let (folder, name) = self.parent(path)?;
+        let (folder, name) = self.parent(ROOT, path)?;
         self.child(folder, name).is_none().then_some((folder, name))
     }
 
-    /// The folder that `path` lies in, and its last component.
-    pub(super) fn parent<'p>(&self, path: &'p [u8]) -> Option<(usize, &'p [u8])> {
+    /// The folder that `path`, seen from `from`, lies in, and its last component.
+    pub(super) fn parent<'p>(&self, from: usize, path: &'p [u8]) -> Option<(usize, &'p [u8])> {
         let end = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash.saturating_add(1));
         let (folder, name) = path.split_at_checked(end)?;
         if matches!(name, b"" | b"." | b"..") || name.len() > MAX_NAME {
             return None;
         }
-        let node = self.walk(ROOT, folder, true)?;
+        let node = self.walk(from, folder, true)?;
         (self.kind(node) == DIRECTORY).then_some((node, name))
     }
 
