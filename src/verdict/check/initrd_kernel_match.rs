@@ -1,6 +1,6 @@
 //! The initrd's modules are those of the kernel that is started with it.
 
-use super::{BOOT_FACTS, BOOT_PATH, Check};
+use super::{BOOT_FACTS, Check, boots_by};
 use crate::guest::Initrd;
 use crate::verdict::boot::{Shelf, Start, each_entry, root_driver};
 use crate::verdict::{Tally, Weight};
@@ -19,7 +19,7 @@ pub(super) const CHECK: Check = Check {
     ],
     source: "Linux kernel/module/main.c (check_modinfo, same_magic); man 8 modprobe",
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, judge, BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(judge)),
 };
 
 pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {

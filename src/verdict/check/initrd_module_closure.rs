@@ -1,6 +1,6 @@
 //! What the boot drivers of the initrd depend on is in the initrd too, and so is the root file system's driver.
 
-use super::{BOOT_FACTS, BOOT_PATH, Check, initrd_virtio};
+use super::{BOOT_FACTS, Check, boots_by, initrd_virtio};
 use crate::verdict::boot::{Place, Start, each_entry, root_driver};
 use crate::verdict::{Tally, Weight};
 
@@ -19,7 +19,7 @@ pub(super) const CHECK: Check = Check {
     ],
     source: "man 8 modprobe; man 8 depmod; .modinfo depends= of each module",
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, judge, BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(judge)),
 };
 
 pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {

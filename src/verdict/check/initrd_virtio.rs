@@ -1,6 +1,6 @@
 //! The drivers of virtio's bus and disks are there before the root file system is mounted: three checks, one rule.
 
-use super::{BOOT_FACTS, BOOT_PATH, Check};
+use super::{BOOT_FACTS, Check, boots_by};
 use crate::verdict::boot::{Place, Start, each_entry, place_of};
 use crate::verdict::{Tally, Weight};
 
@@ -27,7 +27,7 @@ pub(super) const PCI: Check = Check {
     ],
     source: SOURCE,
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, pci, BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(pci)),
 };
 
 pub(super) const BLK: Check = Check {
@@ -51,7 +51,7 @@ pub(super) const BLK: Check = Check {
     ],
     source: SOURCE,
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, |start, tally| in_initrd(start, tally, BLK_MODULES), BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(|start, tally| in_initrd(start, tally, BLK_MODULES))),
 };
 
 pub(super) const SCSI: Check = Check {
@@ -75,7 +75,7 @@ pub(super) const SCSI: Check = Check {
     ],
     source: SOURCE,
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, |start, tally| in_initrd(start, tally, SCSI_MODULES), BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(|start, tally| in_initrd(start, tally, SCSI_MODULES))),
 };
 
 pub(super) const PCI_MODULES: &[&str] = &["virtio_pci"];

@@ -15,7 +15,7 @@ mod initrd_virtio_net;
 mod package_installed;
 mod virtual_size_sane;
 
-use super::boot::Rule;
+use super::boot::{Course, Rule};
 use super::{FactName, Judgement, Options, Tally, View, Weight};
 use crate::guest::{Guest, OsRelease};
 
@@ -87,6 +87,11 @@ pub const COMING: &[&str] = &[
     "ssh-hostkeys-absent",
     "password-unset",
 ];
+
+/// Judges entries by a rule without which a kernel does not boot.
+const fn boots_by(rule: Rule) -> Course {
+    Course { rule, path: BOOT_PATH, is_fatal: true }
+}
 
 /// What an attempt must pass to boot at all, on whichever bus.
 const BOOT_PATH: &[Rule] = &[
