@@ -1,6 +1,6 @@
 //! The body of Glance's `POST /v2/images`: strings, but `min_disk` an integer (api-ref, Create image).
 
-use super::{Format, disk_format};
+use super::{Format, ascii_json, disk_format};
 use crate::verdict::Report;
 use serde_json::{Map, Value};
 
@@ -19,5 +19,5 @@ fn write(report: &Report) -> String {
         };
         body.insert(property.key.to_owned(), value);
     }
-    format!("{:#}\n", Value::Object(body))
+    ascii_json(&format!("{:#}\n", Value::Object(body)))
 }

@@ -2,6 +2,7 @@
 
 mod mutations;
 mod placement;
+mod rendering;
 mod unknowns;
 
 use bootworthy::guest::Guest;

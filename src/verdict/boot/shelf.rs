@@ -147,12 +147,12 @@ impl<'v, 'a> Shelf<'v, 'a> {
         })
     }
 
-    /// Whether `module` is built in; `None` when that cannot be said.
-    pub fn is_built_in(&self, module: &str) -> Option<bool> {
+    /// Whether `module` is built in; `None` when that cannot be said, and why is kept by `view`.
+    pub fn is_built_in(&self, view: &View<'_>, module: &str) -> Option<bool> {
         if self.built_in(module).is_some() {
             return Some(true);
         }
-        self.view.certain(|view| {
+        view.certain(|view| {
             self.looked_at_builtin(view, module);
             false
         })
