@@ -2,4 +2,5 @@
 
 pub mod filesystem;
 pub mod image;
+pub mod source;
 pub mod volume;

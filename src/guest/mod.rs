@@ -6,11 +6,16 @@ pub mod fstab;
 pub mod initrd;
 mod inspect;
 pub mod kernel;
+#[cfg(test)]
+mod memory;
 pub mod modules;
 pub mod os_release;
 pub mod packages;
+pub mod root;
+pub mod units;
 
 pub use facts::{
     Attempt, BootEntry, ConfigOption, Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, Module, ModuleTree,
     Mount, OsRelease, Package, PartitionTable, Root, SCHEMA, Segment, Unit, Volume,
 };
+pub use inspect::{Input, Options, inspect};

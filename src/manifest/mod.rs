@@ -1,35 +1,39 @@
-//! Properties → text that the `openstack` client and Glance take.
+//! Properties ↔ text: one format per file.
 
 mod glance_json;
 mod openstack_cli;
 
-use crate::verdict::Report;
+use crate::verdict::property::{Earned, Withheld};
 use std::fmt::Write as _;
+
+/// What a manifest is written from.
+#[derive(Clone, Copy, Debug)]
+pub struct Manifest<'a> {
+    /// The image file as the user named it; `None` for a directory or saved facts of one.
+    pub file: Option<&'a str>,
+    /// Name for people: the distribution's, or the file's.
+    pub name: &'a str,
+    /// As `qemu-img` and Glance name it; `None` for a directory.
+    pub disk_format: Option<&'a str>,
+    /// What the image has earned, in table order.
+    pub earned: &'a [Earned],
+    /// What it has not.
+    pub withheld: &'a [Withheld],
+}
 
 /// A manifest format.
 #[derive(Debug)]
 pub struct Format {
-    /// Value of `--format`.
+    /// The value of `--format`.
     pub name: &'static str,
-    /// What takes it.
+    /// One line for the help.
     pub summary: &'static str,
-    /// Renders what an image has earned.
-    pub write: fn(&Report) -> String,
+    /// Renders one image.
+    pub render: fn(&Manifest<'_>) -> String,
 }
 
 /// Every format, the default first.
 pub const FORMATS: &[Format] = &[openstack_cli::FORMAT, glance_json::FORMAT];
-
-/// The format with this name.
-pub fn find(name: &str) -> Option<&'static Format> {
-    FORMATS.iter().find(|format| format.name == name)
-}
-
-/// Glance's `disk_format` of an image file; `None` for a directory, which cannot be uploaded.
-fn disk_format(report: &Report) -> Option<&str> {
-    let image = report.guest.as_ref()?.image.known()?;
-    (image.format != "directory").then_some(image.format.as_str())
-}
 
 /// JSON with every character outside printable ASCII as `\uXXXX`: the same value, and harmless on a terminal.
 pub fn ascii_json(json: &str) -> String {

@@ -1,124 +1,139 @@
-//! The `openstack image create` line (python-openstackclient, image create), quoted for a POSIX shell or bash.
+//! An `openstack image create` line (python-openstackclient), quoted for a POSIX shell.
 
-use super::{Format, disk_format};
-use crate::verdict::Report;
-use std::fmt::Write as _;
+use super::{Format, Manifest};
 
-pub(super) const FORMAT: Format = Format { name: "openstack", summary: "an `openstack image create` line", write };
+pub(super) const FORMAT: Format =
+    Format { name: "openstack", summary: "an `openstack image create` line for a shell", render };
 
-fn write(report: &Report) -> String {
-    let mut words: Vec<String> = Vec::new();
-    if let Some(format) = disk_format(report) {
-        words.extend([format!("--disk-format {}", quoted(format)), "--container-format bare".to_owned()]);
-        words.push(format!("--file {}", quoted(&file(&report.path))));
+/// Columns after which the line is continued with a backslash.
+const WIDTH: usize = 110;
+
+fn render(manifest: &Manifest<'_>) -> String {
+    let mut words = vec!["openstack image create".to_owned()];
+    if let Some(format) = manifest.disk_format {
+        words.push(format!("--disk-format {format} --container-format bare"));
     }
-    for property in &report.earned {
-        words.push(match property.key {
-            "min_disk" => format!("--min-disk {}", quoted(&property.value)),
-            key => format!("--property {}", quoted(&format!("{key}={}", property.value))),
+    words.extend(manifest.file.map(|file| format!("--file {}", quote(&path(file)))));
+    for earned in manifest.earned {
+        // min_disk and min_ram are options of their own.
+        words.push(if earned.is_integer {
+            format!("--{} {}", earned.key.replace('_', "-"), quote(&earned.value))
+        } else {
+            format!("--property {}", quote(&format!("{}={}", earned.key, earned.value)))
         });
     }
-    words.push(quoted(&name(report)));
-    let withheld = report.withheld.iter().map(|property| {
-        let value = property.value.as_deref().map(|value| format!("={value}")).unwrap_or_default();
-        let check = property.check.map(|check| format!(" ({check})")).unwrap_or_default();
-        format!("# withheld: {}\n", plain(&format!("{}{value}{check}: {}", property.key, property.reason)))
-    });
-    let comments: String = withheld.collect();
-    format!("{comments}openstack image create {}\n", words.join(" \\\n  "))
+    // The client's parser has no reliable end of options, and no name needs a leading dash.
+    words.push(quote(manifest.name.trim_start_matches('-')));
+    let mut text = String::new();
+    for withheld in manifest.withheld {
+        let value = withheld.value.as_ref().map(|value| format!("={value}")).unwrap_or_default();
+        let check = withheld.check.map(|check| format!(" ({check})")).unwrap_or_default();
+        text += &comment(&format!("withheld: {}{value}: {}{check}", withheld.key, withheld.reason));
+    }
+    text + &folded(&words)
 }
 
-/// A path that starts with a dash would be taken for an option.
-fn file(path: &str) -> String {
-    if path.starts_with('-') { format!("./{path}") } else { path.to_owned() }
+/// A name that begins with a dash would be taken for an option.
+fn path(file: &str) -> String {
+    if file.starts_with('-') { format!("./{file}") } else { file.to_owned() }
 }
 
-/// The image's name in Glance: what os-release calls it, else the file's name; never an option.
-fn name(report: &Report) -> String {
-    let os = report.guest.as_ref().and_then(|guest| guest.os.known());
-    let pretty = os.and_then(|os| os.pretty_name.as_deref()).map(plain).unwrap_or_default();
-    let file = report.path.rsplit('/').next().unwrap_or_default().to_owned();
-    let names = [pretty, file].map(|name| name.trim_start_matches(['-', ' ']).to_owned());
-    names.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "image".to_owned())
+/// One shell comment of printable ASCII, whatever the text holds; all else as `\u{…}`.
+fn comment(text: &str) -> String {
+    let seen = |c: char| matches!(c, ' '..='~');
+    let safe: String =
+        text.chars().map(|c| if seen(c) { c.to_string() } else { c.escape_unicode().to_string() }).collect();
+    format!("# {safe}\n")
 }
 
-/// Printable ASCII; all else as `\u{…}`, so that a comment stays a comment and a terminal stays calm.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            ' '..='~' => plain.push(character),
-            _ => {
-                let _ = write!(plain, "\\u{{{:x}}}", u32::from(character));
-            }
+fn folded(words: &[String]) -> String {
+    let mut text = String::new();
+    let mut column = 0_usize;
+    for word in words {
+        let width = word.chars().count().saturating_add(1);
+        if column > 0 && column.saturating_add(width) > WIDTH {
+            text += " \\\n  ";
+            column = 2;
+        } else if column > 0 {
+            text.push(' ');
         }
+        text += word;
+        column = column.saturating_add(width);
     }
-    plain
+    text + "\n"
 }
 
-/// One word of the shell: bare where nothing in it is special, `'…'` otherwise, bash's `$'…'` where it holds what
-/// cannot be seen (POSIX.1-2024, 2.2.4).
-fn quoted(text: &str) -> String {
-    let is_bare =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '=' | ':' | '@' | '%' | '+' | ',');
-    let is_seen = |c: char| matches!(c, ' '..='~');
-    if !text.is_empty() && text.chars().all(is_bare) {
-        return text.to_owned();
+/// The word as a shell reads it back, byte for byte: bare, `'…'`, or `$'…'` where it holds what cannot be seen
+/// (POSIX.1-2024, 2.2.4; bash and zsh had it before).
+fn quote(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
     }
-    if text.chars().all(is_seen) {
-        return format!("'{}'", text.replace('\'', "'\\''"));
+    if word.chars().all(|c| matches!(c, ' '..='~')) {
+        return format!("'{}'", word.replace('\'', "'\\''"));
     }
-    let mut word = "$'".to_owned();
-    for byte in text.bytes() {
+    let mut quoted = "$'".to_owned();
+    for byte in word.bytes() {
         match byte {
-            b'\'' | b'\\' => word.extend(['\\', char::from(byte)]),
-            b' '..=b'~' => word.push(char::from(byte)),
+            b'\'' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
             // Octal takes exactly three digits: what follows cannot be drawn in.
-            _ => {
-                let _ = write!(word, "\\{byte:03o}");
-            }
+            _ => quoted += &format!("\\{byte:03o}"),
         }
     }
-    word.push('\'');
-    word
+    quoted + "'"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const WORDS: &[(&str, &str)] = &[
-        ("debian-13.qcow2", "debian-13.qcow2"),
-        ("", "''"),
-        ("Debian 13", "'Debian 13'"),
-        ("it's", "'it'\\''s'"),
-        ("$(reboot)`id`;#", "'$(reboot)`id`;#'"),
-        ("a\nb", "$'a\\012b'"),
-        ("caf\u{e9} '\\\u{202e}", "$'caf\\303\\251 \\'\\\\\\342\\200\\256'"),
-        ("\u{1}7", "$'\\0017'"),
-        ("~root", "'~root'"),
-    ];
+    use crate::verdict::property::{Earned, Withheld};
 
     #[test]
-    fn words_for_the_shell() {
-        for (text, word) in WORDS {
-            assert_eq!(quoted(text), *word, "{text:?}");
+    fn words_survive_the_shell() {
+        for (word, quoted) in [
+            ("scsi", "scsi"),
+            ("", "''"),
+            ("Debian 13", "'Debian 13'"),
+            ("$(reboot)`id`", "'$(reboot)`id`'"),
+            ("it's", "'it'\\''s'"),
+            ("~root", "'~root'"),
+            ("a;b|c&d>e*f?g[h]!#", "'a;b|c&d>e*f?g[h]!#'"),
+            ("a\nb", "$'a\\012b'"),
+            ("\u{1}7", "$'\\0017'"),
+            ("caf\u{e9} '\\\u{202e}", "$'caf\\303\\251 \\'\\\\\\342\\200\\256'"),
+        ] {
+            assert_eq!(quote(word), quoted);
+            assert_eq!(bash(&quoted), word.as_bytes(), "{quoted}");
         }
     }
 
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "bash is the reference for what a quoted word means")]
-    fn bash_reads_back_what_was_quoted() {
-        for (text, word) in WORDS {
-            let output =
-                std::process::Command::new("bash").args(["-c", &format!("printf %s {word}")]).output().unwrap();
-            assert_eq!(output.stdout, text.as_bytes(), "{word}");
-        }
+    #[expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "bash is the reference for what a word means")]
+    fn bash(word: &str) -> Vec<u8> {
+        std::process::Command::new("bash").args(["-c", &format!("printf %s {word}")]).output().unwrap().stdout
     }
 
     #[test]
     fn comments_stay_comments() {
-        assert_eq!(plain("a\nreboot\u{1b}[m\u{e9}"), "a\\u{a}reboot\\u{1b}[m\\u{e9}");
-        assert_eq!(file("-x.qcow2"), "./-x.qcow2");
+        let withheld = [Withheld {
+            key: "hw_disk_bus",
+            value: Some("scsi".to_owned()),
+            check: Some("initrd-virtio-scsi"),
+            reason: "x\nrm -rf /\r".to_owned(),
+        }];
+        let earned = [Earned { key: "min_disk", value: "10".to_owned(), is_integer: true, evidence: &[] }];
+        let manifest = Manifest {
+            file: Some("-d.qcow2"),
+            name: "-x",
+            disk_format: Some("raw"),
+            earned: &earned,
+            withheld: &withheld,
+        };
+        assert_eq!(
+            render(&manifest),
+            "# withheld: hw_disk_bus=scsi: x\\u{a}rm -rf /\\u{d} (initrd-virtio-scsi)\n\
+             openstack image create --disk-format raw --container-format bare --file ./-d.qcow2 --min-disk 10 x\n"
+        );
     }
 }

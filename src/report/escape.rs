@@ -17,6 +17,11 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
+/// The same for text of several lines, whose ends stay.
+pub fn escape_lines(text: &str) -> String {
+    text.split('\n').map(escape).collect::<Vec<_>>().join("\n")
+}
+
 /// Characters that move, hide or reorder text (Unicode general categories Cc, Cf, Zl, Zp, and the fillers).
 fn is_hidden(character: char) -> bool {
     character.is_control()

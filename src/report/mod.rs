@@ -3,10 +3,12 @@
 mod escape;
 mod explain;
 mod json;
+mod size;
 mod text;
 
-pub use escape::escape;
+pub use escape::{escape, escape_lines};
 pub use explain::{NotKnown, explain, list_checks, nearest};
+pub use size::human;
 
 use crate::verdict::Report;
 

@@ -1,1 +1,104 @@
 //! An initrd file → segments, inventory and module trees (`Documentation/driver-api/early-userspace/buffer-format.rst`).
+//! It is read as Linux 6.1's `init/initramfs.c` reads it: what Linux refuses is a fatal flaw, what it overlooks a flaw.
+
+mod compression;
+mod cpio;
+mod halt;
+mod input;
+mod inventory;
+mod keep;
+mod rootfs;
+mod stream;
+mod unpack;
+
+pub use inventory::{Located, Location, locate, locate_in};
+
+use crate::error::{Error, Result};
+use crate::fact::{Fact, Gap, Listing};
+use crate::guest::{Initrd, ModuleTree, modules};
+use crate::limits::Limits;
+use input::Input;
+use keep::Keeper;
+use std::collections::BTreeSet;
+use std::io::Read;
+use unpack::Walk;
+
+/// Walks over one initrd: the chain of dependencies that the first one did not foresee is rarely longer than one.
+const WALKS: usize = 6;
+
+/// Opens the initrd; called once for each walk.
+pub type Open<'a> = dyn Fn() -> Result<Box<dyn Read + 'a>> + 'a;
+
+/// Everything that is known of the initrd `path` of `size` bytes. `.modinfo` is read of `wanted` (normalised, see
+/// [`modules::wanted`]) and of all they depend on. What could not be read is a gap; nothing here fails.
+pub fn inspect(path: &str, size: u64, open: &Open<'_>, wanted: &[String], limits: &Limits) -> Initrd {
+    let mut names: BTreeSet<String> = wanted.iter().cloned().collect();
+    names.extend(modules::LIKELY.iter().map(|name| (*name).to_owned()));
+    let mut unpacked = 0_u64;
+    let mut walks = 0_usize;
+    loop {
+        let mut walk = Walk::new(Keeper::new(&names, limits), limits);
+        match opened(size, open, limits) {
+            Ok(reader) => walk.run(&mut Input::new(reader, limits.initrd)),
+            Err(error) => return unread(path, size, &error),
+        }
+        walks = walks.saturating_add(1);
+        unpacked = unpacked.saturating_add(walk.unpacked);
+        let found = inventory::collect(&walk.rootfs, wanted);
+        walk.check_bounds();
+        let is_new = found.unread.iter().any(|name| !names.contains(name));
+        // Another walk is only worth its time, and only safe, while all of them together stay below one walk's limit.
+        let is_affordable = walks < WALKS && unpacked.saturating_add(walk.unpacked) <= limits.initrd_unpacked;
+        if !is_new || !is_affordable || !walk.gaps.is_empty() {
+            return facts(path, size, walk, found);
+        }
+        names.extend(found.unread);
+    }
+}
+
+fn opened<'a>(size: u64, open: &Open<'a>, limits: &Limits) -> Result<Box<dyn Read + 'a>> {
+    if size > limits.initrd {
+        let cause = format!("{size} bytes, the limit is {}", limits.initrd);
+        return Err(Error::too_large("initrd", cause));
+    }
+    open()
+}
+
+fn unread(path: &str, size: u64, error: &Error) -> Initrd {
+    let gap = Gap::at(path, error.to_string());
+    Initrd {
+        path: path.to_owned(),
+        exists: Fact::Known(true),
+        size: Fact::Known(size),
+        segments: Fact::Unknown(gap.clone()),
+        flaws: Fact::Unknown(gap.clone()),
+        has_init: Fact::Unknown(gap.clone()),
+        modules: Fact::Unknown(gap),
+    }
+}
+
+/// A walk that did not reach the end, or what it found damaged, proves nothing of the contents: a later segment may
+/// replace what an earlier one has unpacked.
+fn facts(path: &str, size: u64, walk: Walk<'_>, found: inventory::Found) -> Initrd {
+    let mut flaws = walk.flaws;
+    flaws.extend(found.flaws);
+    let gaps: Vec<Gap> = walk.gaps.into_iter().map(|gap| Gap::at(path, gap.reason)).collect();
+    let (has_init, trees) = match gaps.first() {
+        Some(gap) => (Fact::Unknown(gap.clone()), Fact::Unknown(gap.clone())),
+        None => (Fact::Known(inventory::has_init(&walk.rootfs)), Fact::Known(at(path, found.trees))),
+    };
+    Initrd {
+        path: path.to_owned(),
+        exists: Fact::Known(true),
+        size: Fact::Known(size),
+        segments: Fact::Known(Listing { items: walk.segments, gaps: gaps.clone() }),
+        flaws: Fact::Known(Listing { items: flaws, gaps: if walk.is_seen { Vec::new() } else { gaps } }),
+        has_init,
+        modules: trees,
+    }
+}
+
+fn at(path: &str, mut trees: Listing<ModuleTree>) -> Listing<ModuleTree> {
+    trees.gaps = trees.gaps.into_iter().map(|gap| Gap::at(path, gap.reason)).collect();
+    trees
+}

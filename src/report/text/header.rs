@@ -2,8 +2,7 @@
 
 use super::paint::{Colour, Page};
 use crate::guest::{Guest, Image};
-use crate::limits::{GIB, MIB};
-use crate::report::escape;
+use crate::report::{escape, human};
 use crate::verdict::profile::Severity;
 use crate::verdict::{BootTable, Report, Word};
 
@@ -36,7 +35,7 @@ fn parts(guest: &Guest) -> Vec<String> {
 
 fn image_part(image: &Image) -> String {
     let features = image.features.known().map(|features| features.join(" ")).unwrap_or_default();
-    let size = image.virtual_size.known().copied().flatten().map(|size| format!(", {} virtual", size_text(size)));
+    let size = image.virtual_size.known().copied().flatten().map(|size| format!(", {} virtual", human(size)));
     escape(&format!("{}{}", format!("{} {features}", image.format).trim_end(), size.unwrap_or_default()))
 }
 
@@ -47,15 +46,6 @@ fn firmware(guest: &Guest) -> Option<String> {
     names.sort();
     names.dedup();
     (!names.is_empty()).then(|| names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join("+"))
-}
-
-/// Whole GiB or MiB where it is one, bytes otherwise.
-fn size_text(size: u64) -> String {
-    match size {
-        _ if size >= GIB && size.is_multiple_of(GIB) => format!("{} GiB", size.div_euclid(GIB)),
-        _ if size >= MIB && size.is_multiple_of(MIB) => format!("{} MiB", size.div_euclid(MIB)),
-        _ => format!("{size} bytes"),
-    }
 }
 
 fn write_table(page: &mut Page, table: &BootTable) {

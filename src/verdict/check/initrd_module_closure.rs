@@ -32,6 +32,9 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     }
     let driver = root_driver(start.view);
     roots.extend(driver);
+    let required = &start.view.options().require_in_initrd;
+    let is_required = |module: &str| required.iter().any(|required| required == module);
+    roots.extend(required.iter().map(String::as_str).filter(|module| !roots.contains(module)).collect::<Vec<_>>());
     for module in roots {
         match shelf.place(module) {
             Some(Place::File(_)) => {
@@ -60,6 +63,10 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
                 let found =
                     format!("the root file system is read by {module}: {}", initrd_virtio::absent(start, module));
                 start.missing(tally, Weight::Full, start.at(start.archive_path(), found));
+            }
+            Some(Place::Absent) if is_required(module) && module != "virtio_net" => {
+                let found = format!("--require-in-initrd {module}: {}", initrd_virtio::absent(start, module));
+                tally.fault(Weight::Full, start.at(start.archive_path(), found).expected(format!("{module}.ko")));
             }
             // Its own check says so; what depends on it is told above.
             Some(Place::Absent) | None => {}

@@ -1,0 +1,36 @@
+//! The command line: lists the commands, no logic.
+
+use crate::command::{EXIT_CODES, check, checks, explain, initrd, inspect, properties};
+use clap::{Parser, Subcommand};
+
+/// Will this Linux image boot and behave in OpenStack, and which Glance properties has it earned?
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge images: does it boot, on which bus, what is missing
+    Check(check::Args),
+    /// Print the Glance properties that an image has earned
+    Properties(properties::Args),
+    /// Print the facts of an image as JSON
+    Inspect(inspect::Args),
+    /// Look into initrd files: segments, modules, the four virtio drivers
+    Initrd(initrd::Args),
+    /// List the checks
+    Checks(checks::Args),
+    /// Tell why a check or property matters and how to mend it
+    Explain(explain::Args),
+    /// Read one image for the parent process
+    #[command(hide = true)]
+    Worker {
+        /// The request, as JSON.
+        request: String,
+    },
+}

@@ -1,0 +1,27 @@
+//! `bootworthy explain`: why a check or property matters and how to mend it.
+
+use super::{Usage, print};
+use crate::report::{NotKnown, explain};
+use std::process::ExitCode;
+
+/// Tell why a check or property matters and how to mend it
+#[derive(Debug, clap::Args)]
+#[command(before_help = "Example: bootworthy explain initrd-virtio-scsi")]
+pub struct Args {
+    /// Id of a check, or key of a property
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+}
+
+/// Prints the story of each id; an unknown one is answered with the nearest known.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let texts: Result<Vec<String>, Usage> =
+        args.ids.iter().map(|id| explain(id).map_err(|error| unknown(id, error))).collect();
+    print(&texts?.join("\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unknown(id: &str, error: NotKnown) -> Usage {
+    let nearest = error.nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+    Usage(format!("there is no check or property {id:?}{nearest} (`bootworthy checks` lists the checks)"))
+}

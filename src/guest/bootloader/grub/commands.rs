@@ -1,0 +1,370 @@
+//! GRUB's commands, as far as they decide what is started (`info grub`, "Commands").
+
+use super::environment::Value;
+use super::evaluator::{Evaluator, Frame, Outcome};
+use super::files::Place;
+use super::lexer::{Part, Word};
+use super::menu::{Item, Loaded};
+use super::parser::Block;
+use crate::fact::Gap;
+use crate::guest::bootloader::disk::{Found, Tag};
+use std::rc::Rc;
+
+impl Evaluator<'_> {
+    /// Runs one command, function or assignment.
+    pub(super) fn command(&mut self, line: u32, words: &[Word], block: Option<&Block>, frame: &mut Frame) -> Outcome {
+        let mut arguments = frame.environment.expand(words);
+        if arguments.is_empty() {
+            return Outcome::of(Some(true));
+        }
+        let name = arguments.remove(0);
+        match name.as_deref() {
+            Some("!") if !arguments.is_empty() => {
+                let name = arguments.remove(0);
+                let outcome = self.named(line, name.as_deref(), &arguments, words, block, frame);
+                Outcome { status: outcome.status.map(|status| !status), ..outcome }
+            }
+            name => self.named(line, name, &arguments, words, block, frame),
+        }
+    }
+
+    fn named(
+        &mut self,
+        line: u32,
+        name: Option<&str>,
+        arguments: &[Value],
+        words: &[Word],
+        block: Option<&Block>,
+        frame: &mut Frame,
+    ) -> Outcome {
+        let Some(name) = name else {
+            frame.doubt();
+            self.gap(frame, line, "the command itself is not known before the start");
+            return Outcome::UNKNOWN;
+        };
+        match name {
+            "[" | "test" => Outcome::of(self.test(arguments, &frame.environment)),
+            "true" => Outcome::of(Some(true)),
+            "false" => Outcome::of(Some(false)),
+            "menuentry" | "submenu" => self.entry(line, name == "submenu", arguments, block, frame),
+            "linux" | "linux16" | "linuxefi" => self.linux(line, arguments, frame),
+            "initrd" | "initrd16" | "initrdefi" => self.initrd(arguments, frame),
+            "chainloader" | "multiboot" | "multiboot2" | "fwsetup" | "kfreebsd" | "knetbsd" | "kopenbsd" | "ntldr"
+            | "xen_hypervisor" | "xnu_kernel" | "linux_kernel16" => {
+                Self::load(frame, &Loaded::Foreign);
+                Outcome::of(Some(true))
+            }
+            "configfile" | "normal" if frame.is_entry => {
+                Self::load(frame, &Loaded::Foreign);
+                Outcome::END
+            }
+            "configfile" => self.include(line, arguments.first(), true, frame),
+            "normal" => match arguments.first() {
+                Some(file) => self.include(line, Some(file), true, frame),
+                None => Outcome::UNKNOWN,
+            },
+            "source" | "." => self.include(line, arguments.first(), false, frame),
+            "blscfg"
+            | "legacy_configfile"
+            | "legacy_source"
+            | "syslinux_configfile"
+            | "syslinux_source"
+            | "extract_entries_source"
+            | "extract_entries_configfile"
+            | "bls_import" => {
+                frame.doubt();
+                self.gap(frame, line, format!("{name}: the entries that it reads are not read by this version"));
+                Outcome::UNKNOWN
+            }
+            "boot" | "halt" | "reboot" | "exit" | "normal_exit" => Outcome::END,
+            _ => self.variables(name, arguments, words, frame),
+        }
+    }
+
+    /// Commands that set variables; whatever else there is changes nothing that counts.
+    fn variables(&mut self, name: &str, arguments: &[Value], words: &[Word], frame: &mut Frame) -> Outcome {
+        match name {
+            "set" => {
+                // Where the value is unknown, so is the argument; the name is in the word.
+                match (arguments.first(), words.get(1)) {
+                    (Some(Some(pair)), _) => assign(pair, frame),
+                    (Some(None), Some(word)) => forget(word, frame),
+                    _ => {}
+                }
+                Outcome::DONE
+            }
+            "unset" => {
+                for name in arguments.iter().flatten() {
+                    frame.environment.unset(name);
+                }
+                Outcome::DONE
+            }
+            "export" => {
+                for name in arguments.iter().flatten() {
+                    frame.environment.export(name);
+                }
+                Outcome::DONE
+            }
+            "load_env" => self.load_env(arguments, frame),
+            "save_env" => {
+                self.saved.extend(arguments.iter().flatten().cloned());
+                Outcome::UNKNOWN
+            }
+            "search" | "search.fs_uuid" | "search.fs_label" | "search.file" | "search.part_uuid" => {
+                self.search(name, arguments, frame)
+            }
+            "keystatus" => Outcome::of(Some(false)),
+            "increment" | "decrement" | "read" => {
+                for name in arguments.iter().flatten() {
+                    frame.environment.set(name, None);
+                }
+                Outcome::UNKNOWN
+            }
+            _ if name.contains('=') => {
+                assign(name, frame);
+                Outcome::DONE
+            }
+            _ => self.call(name, arguments.to_vec(), frame).unwrap_or_else(|| {
+                for name in set_by(arguments) {
+                    frame.environment.set(&name, None);
+                }
+                Outcome::UNKNOWN
+            }),
+        }
+    }
+
+    fn entry(
+        &mut self,
+        line: u32,
+        is_submenu: bool,
+        arguments: &[Value],
+        block: Option<&Block>,
+        frame: &mut Frame,
+    ) -> Outcome {
+        let Some(block) = block else {
+            frame.doubt();
+            self.gap(frame, line, "a menu entry without a block in braces");
+            return Outcome::UNKNOWN;
+        };
+        if frame.items.len() >= self.limits.list_rows.min(10_000) {
+            frame.doubt();
+            self.gap(frame, line, "too many menu entries; the rest is not read");
+            return Outcome::UNKNOWN;
+        }
+        let (mut id, mut rest) = (None, Vec::new());
+        let mut options = arguments.iter();
+        while let Some(argument) = options.next() {
+            match argument.as_deref() {
+                Some("--id") => id = options.next().cloned().flatten(),
+                Some("--class" | "--users" | "--hotkey" | "--source") => drop(options.next()),
+                Some("--unrestricted") => {}
+                Some(option) if option.starts_with("--") => {
+                    if let Some(value) = option.strip_prefix("--id=") {
+                        id = Some(value.to_owned());
+                    }
+                }
+                _ => rest.push(argument.clone()),
+            }
+        }
+        let title = rest.first().cloned().flatten().unwrap_or_else(|| format!("entry at line {line}"));
+        frame.items.push(Item {
+            id: id.filter(|id| !id.is_empty()).unwrap_or_else(|| title.clone()),
+            title,
+            line,
+            config: Rc::clone(&frame.config),
+            body: Rc::clone(block),
+            arguments: rest,
+            is_submenu,
+            when: frame.when.clone(),
+        });
+        Outcome::DONE
+    }
+
+    fn linux(&mut self, line: u32, arguments: &[Value], frame: &mut Frame) -> Outcome {
+        let Some((kernel, rest)) = arguments.split_first() else {
+            return Outcome::of(Some(false));
+        };
+        let name = kernel.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        if name.starts_with("memtest") {
+            Self::load(frame, &Loaded::Foreign);
+            return Outcome::DONE;
+        }
+        let kernel = self.locate(kernel, &frame.environment);
+        let cmdline = rest.iter().cloned().map(|argument| argument.map(quoted)).collect::<Option<Vec<_>>>();
+        let cmdline = cmdline.map(|arguments| arguments.join(" "));
+        Self::load(frame, &Loaded::Linux { line, kernel, cmdline, initrds: Vec::new() });
+        Outcome::DONE
+    }
+
+    fn initrd(&mut self, arguments: &[Value], frame: &mut Frame) -> Outcome {
+        let is_file = |argument: &&Value| argument.as_deref().is_none_or(|argument| !argument.starts_with("--"));
+        let found: Vec<Place> =
+            arguments.iter().filter(is_file).map(|file| self.locate(&newc(file), &frame.environment)).collect();
+        for path in &mut frame.paths {
+            if let Some(Loaded::Linux { initrds, .. }) = &mut path.loaded {
+                initrds.clone_from(&found);
+            }
+        }
+        Outcome::DONE
+    }
+
+    fn load_env(&mut self, arguments: &[Value], frame: &mut Frame) -> Outcome {
+        let mut path = frame.environment.get("prefix").map(|prefix| format!("{prefix}/grubenv"));
+        let (mut only, mut options) = (Vec::new(), arguments.iter());
+        while let Some(argument) = options.next() {
+            match argument.as_deref() {
+                Some("-f" | "--file") => path = options.next().cloned().flatten(),
+                Some(option) if option.starts_with("--file=") => {
+                    path = option.strip_prefix("--file=").map(str::to_owned);
+                }
+                Some(option) if option.starts_with('-') => {}
+                Some(name) => only.push(name.to_owned()),
+                None => {}
+            }
+        }
+        let Place::On(volume, path) = self.locate(&path, &frame.environment) else {
+            return Outcome::of(Some(false));
+        };
+        // GRUB's block has 1024 bytes; others may be larger.
+        match self.disk.root(volume).and_then(|root| root.read_if_exists(&path, self.limits.config_file)) {
+            Ok(Some(block)) => {
+                frame.environment.load(&block, &only);
+                Outcome::DONE
+            }
+            Ok(None) => Outcome::of(Some(false)),
+            Err(error) => {
+                self.gaps.push(Gap::from(error.at(path)));
+                frame.doubt();
+                for name in ["default", "next_entry", "saved_entry"] {
+                    frame.environment.set(name, None);
+                }
+                Outcome::UNKNOWN
+            }
+        }
+    }
+
+    /// `search --no-floppy --fs-uuid --set=root UUID`, or the old `search.fs_uuid UUID root hint…`.
+    fn search(&mut self, name: &str, arguments: &[Value], frame: &mut Frame) -> Outcome {
+        let search = Search::read(name, arguments);
+        let found = match (search.by, &search.name) {
+            (_, None) | (None, _) => Found::Unclear,
+            (Some(By::Tag(tag)), Some(name)) => self.disk.tagged(tag, name),
+            (Some(By::File), Some(path)) => {
+                let mut indices = 0..self.disk.volumes.len();
+                let holds = |index: &usize| self.disk.root(*index).is_ok_and(|root| root.exists(path).unwrap_or(false));
+                indices.find(holds).map_or(Found::Unclear, Found::At)
+            }
+        };
+        let Some(variable) = search.variable else { return Outcome::UNKNOWN };
+        match found {
+            Found::At(index) => {
+                let device = self.disk.grub_name(index);
+                frame.environment.set(&variable, Some(device));
+                Outcome::of(Some(true))
+            }
+            Found::Nowhere => Outcome::of(Some(false)),
+            Found::Unclear => {
+                // In a directory every device is the tree itself.
+                let device = self.disk.is_directory().then(|| self.disk.grub_name(0));
+                frame.environment.set(&variable, device);
+                Outcome::UNKNOWN
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum By {
+    Tag(Tag),
+    File,
+}
+
+struct Search {
+    by: Option<By>,
+    name: Option<String>,
+    variable: Option<String>,
+}
+
+impl Search {
+    fn read(command: &str, arguments: &[Value]) -> Self {
+        let fixed = match command {
+            "search.fs_uuid" => Some(By::Tag(Tag::Uuid)),
+            "search.fs_label" => Some(By::Tag(Tag::Label)),
+            "search.part_uuid" => Some(By::Tag(Tag::PartUuid)),
+            "search.file" => Some(By::File),
+            _ => None,
+        };
+        if fixed.is_some() {
+            let argument = |index: usize| arguments.get(index).cloned().flatten();
+            return Self { by: fixed, name: argument(0), variable: argument(1) };
+        }
+        let mut search = Self { by: None, name: None, variable: None };
+        let mut options = arguments.iter().peekable();
+        while let Some(argument) = options.next() {
+            let Some(argument) = argument else {
+                search.name = None;
+                continue;
+            };
+            match argument.as_str() {
+                "-u" | "--fs-uuid" => search.by = Some(By::Tag(Tag::Uuid)),
+                "-l" | "--label" | "--fs-label" => search.by = Some(By::Tag(Tag::Label)),
+                "--part-uuid" => search.by = Some(By::Tag(Tag::PartUuid)),
+                "-f" | "--file" => search.by = Some(By::File),
+                "-s" | "--set" => search.variable = Some("root".to_owned()),
+                "-h" | "--hint" => drop(options.next()),
+                option if option.starts_with("--set=") => {
+                    search.variable = option.strip_prefix("--set=").map(str::to_owned);
+                }
+                option if option.starts_with('-') => {}
+                // `--set root UUID`: the variable may follow as a word of its own.
+                name if search.variable.as_deref() == Some("root") && name == "root" && options.peek().is_some() => {}
+                name => search.name = Some(name.to_owned()),
+            }
+        }
+        search
+    }
+}
+
+fn assign(pair: &str, frame: &mut Frame) {
+    if let Some((name, value)) = pair.split_once('=') {
+        frame.environment.set(name, Some(value.to_owned()));
+    }
+}
+
+/// The variable of a word `name=…` whose value is not known.
+fn forget(word: &Word, frame: &mut Frame) {
+    if let Some(Part::Bare(text) | Part::Quoted(text)) = word.parts.first() {
+        let name = text.split('=').next().unwrap_or_default();
+        frame.environment.set(name, None);
+    }
+}
+
+/// Variables that a command of another kind sets: `probe --set=x`, `regexp -s 1:x`, `smbios --set x`.
+fn set_by(arguments: &[Value]) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut options = arguments.iter().flatten();
+    while let Some(option) = options.next() {
+        let name = match option.as_str() {
+            "-s" | "--set" => options.next().map(String::as_str),
+            option => option.strip_prefix("--set="),
+        };
+        names.extend(name.map(|name| name.rsplit(':').next().unwrap_or_default().to_owned()));
+    }
+    names
+}
+
+/// An argument as it stands on Linux's command line (`grub-core/lib/cmdline.c`).
+fn quoted(argument: String) -> String {
+    if !argument.contains([' ', '\\', '\'', '"']) {
+        return argument;
+    }
+    let escaped = argument.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\\\"");
+    if escaped.contains(' ') { format!("\"{escaped}\"") } else { escaped }
+}
+
+/// `newc:name:path` puts a file into the initrd; the file is `path` (`grub-core/loader/linux.c`).
+fn newc(file: &Value) -> Value {
+    let text = file.as_deref()?;
+    let path = text.strip_prefix("newc:").and_then(|rest| rest.split_once(':')).map_or(text, |(_, path)| path);
+    Some(path.to_owned())
+}

@@ -1,0 +1,211 @@
+//! Runs a script as far as it can be known: what depends on the machine runs both ways.
+
+use super::environment::{Environment, Value};
+use super::files::{Config, Place};
+use super::menu::{Item, Loaded, Path};
+use super::parser::{Block, Statement, parse};
+use crate::error::ErrorKind;
+use crate::fact::Gap;
+use crate::guest::bootloader::disk::Disk;
+use crate::limits::Limits;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// Commands run and variables copied for one configuration; Ubuntu's with twenty kernels needs 10 000.
+const MAX_STEPS: u64 = 500_000;
+/// Functions, sourced files and submenus within each other.
+pub(super) const MAX_DEPTH: usize = 16;
+/// What one script, function or entry runs in.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) environment: Environment,
+    pub(super) config: Rc<Config>,
+    pub(super) items: Vec<Item>,
+    pub(super) paths: Vec<Path>,
+    /// Conditions that nobody can decide, under which this runs.
+    pub(super) when: Vec<String>,
+    /// Index of the first row that may not be there, or before which others may be; `None` when all is certain.
+    pub(super) doubt: Option<usize>,
+    /// Whether this is an entry's body, not a menu's.
+    pub(super) is_entry: bool,
+    /// The menu that `configfile` has replaced this one with.
+    pub(super) replaced: Option<Box<Self>>,
+    pub(super) depth: usize,
+}
+
+impl Frame {
+    pub(super) fn new(environment: Environment, config: Rc<Config>, depth: usize) -> Self {
+        Self {
+            environment,
+            config,
+            items: Vec::new(),
+            paths: vec![Path::default()],
+            when: Vec::new(),
+            doubt: None,
+            is_entry: false,
+            replaced: None,
+            depth,
+        }
+    }
+
+    /// From here on rows may be missing, or not be there.
+    pub(super) fn doubt(&mut self) {
+        self.doubt.get_or_insert(self.items.len());
+    }
+}
+
+/// How a command ended: its status, where that is known, and whether the script ends here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) status: Option<bool>,
+    pub(super) is_end: bool,
+}
+
+impl Outcome {
+    pub(super) const DONE: Self = Self { status: Some(true), is_end: false };
+    pub(super) const UNKNOWN: Self = Self { status: None, is_end: false };
+    pub(super) const END: Self = Self { status: Some(true), is_end: true };
+
+    pub(super) fn of(status: Option<bool>) -> Self {
+        Self { status, is_end: false }
+    }
+}
+
+/// Runs scripts against the volumes of a disk.
+#[derive(Debug)]
+pub(super) struct Evaluator<'a> {
+    pub(super) disk: &'a Disk,
+    pub(super) limits: &'a Limits,
+    pub(super) gaps: Vec<Gap>,
+    functions: BTreeMap<String, Block>,
+    /// Functions that start something.
+    pub(super) loading: BTreeSet<String>,
+    /// Variables that the configuration saves: they may differ at the next start.
+    pub(super) persistent: BTreeSet<String>,
+    /// Variables that the entry in hand has saved.
+    pub(super) saved: BTreeSet<String>,
+    steps: u64,
+}
+
+impl<'a> Evaluator<'a> {
+    pub(super) fn new(disk: &'a Disk, limits: &'a Limits) -> Self {
+        Self {
+            disk,
+            limits,
+            gaps: Vec::new(),
+            functions: BTreeMap::new(),
+            loading: BTreeSet::new(),
+            persistent: BTreeSet::new(),
+            saved: BTreeSet::new(),
+            steps: 0,
+        }
+    }
+
+    /// Reads a file and runs it in `frame`.
+    pub(super) fn run_file(&mut self, place: &Place, frame: &mut Frame) -> Outcome {
+        let Place::On(volume, path) = place else { return Outcome::of(Some(false)) };
+        let read = self.disk.root(*volume).and_then(|root| root.read(path, self.limits.boot_config));
+        match read {
+            Ok(bytes) => {
+                let script = parse(&bytes);
+                self.note_saved(&script.statements);
+                let outcome = self.run(&script.statements, frame);
+                if let Some((line, cause)) = script.error {
+                    frame.doubt();
+                    self.gap(frame, line, format!("{cause}; what follows is not read"));
+                }
+                outcome
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => Outcome::of(Some(false)),
+            Err(error) => {
+                frame.doubt();
+                self.gaps.push(error.at(path.clone()).into());
+                Outcome::UNKNOWN
+            }
+        }
+    }
+
+    pub(super) fn gap(&mut self, frame: &Frame, line: u32, cause: impl AsRef<str>) {
+        let gap = Gap::at(frame.config.path.clone(), format!("line {line}: {}", cause.as_ref()));
+        if !self.gaps.contains(&gap) && self.gaps.len() < self.limits.list_rows.min(1000) {
+            self.gaps.push(gap);
+        }
+    }
+
+    /// Counts `steps`; false once there were too many.
+    pub(super) fn spend(&mut self, steps: u64) -> bool {
+        let before = self.steps;
+        self.steps = before.saturating_add(steps);
+        if before <= MAX_STEPS && self.steps > MAX_STEPS {
+            self.gaps.push(Gap::new(format!("grub.cfg: more than {MAX_STEPS} steps; the rest is not run")));
+        }
+        self.steps <= MAX_STEPS
+    }
+
+    pub(super) fn run(&mut self, block: &[Statement], frame: &mut Frame) -> Outcome {
+        let mut last = Outcome::DONE;
+        for statement in block {
+            if !self.spend(1) {
+                frame.doubt();
+                return Outcome { status: None, is_end: true };
+            }
+            last = self.statement(statement, frame);
+            if last.is_end {
+                break;
+            }
+        }
+        last
+    }
+
+    fn statement(&mut self, statement: &Statement, frame: &mut Frame) -> Outcome {
+        match statement {
+            Statement::Command { line, words, block } => self.command(*line, words, block.as_ref(), frame),
+            Statement::If { branches, otherwise } => self.branches(branches, otherwise, frame),
+            Statement::Function { name, body } => {
+                if self.is_loading(body) {
+                    self.loading.insert(name.clone());
+                }
+                self.functions.insert(name.clone(), Rc::clone(body));
+                Outcome::DONE
+            }
+            Statement::For { name, words, body } => {
+                for value in frame.environment.expand(words) {
+                    let value = value.filter(|value| !value.contains('*'));
+                    frame.environment.set(name, value);
+                    let outcome = self.run(body, frame);
+                    if outcome.is_end {
+                        return outcome;
+                    }
+                }
+                Outcome::UNKNOWN
+            }
+            Statement::While { line, body } => {
+                if self.is_loading(body) {
+                    frame.doubt();
+                    self.gap(frame, *line, "a loop that this version does not run");
+                }
+                self.either("a loop", frame, |this, frame| this.run(body, frame), |_, _| Outcome::DONE);
+                Outcome::UNKNOWN
+            }
+        }
+    }
+
+    /// Runs a function of the script.
+    pub(super) fn call(&mut self, name: &str, arguments: Vec<Value>, frame: &mut Frame) -> Option<Outcome> {
+        let body = Rc::clone(self.functions.get(name)?);
+        if frame.depth >= MAX_DEPTH {
+            return Some(Outcome::UNKNOWN);
+        }
+        let before = std::mem::replace(&mut frame.environment.arguments, arguments);
+        frame.depth = frame.depth.saturating_add(1);
+        let outcome = self.run(&body, frame);
+        frame.depth = frame.depth.saturating_sub(1);
+        frame.environment.arguments = before;
+        Some(outcome)
+    }
+
+    /// Sets what was loaded on every way that leads here.
+    pub(super) fn load(frame: &mut Frame, loaded: &Loaded) {
+        frame.paths.iter_mut().for_each(|path| path.loaded = Some(loaded.clone()));
+    }
+}

@@ -1,0 +1,235 @@
+//! A menu → what can be started from it, and what is started when nobody chooses (`grub-core/normal/menu.c`).
+
+use super::environment::{Environment, Value};
+use super::evaluator::{Evaluator, Frame};
+use super::files::{Config, Place};
+use super::parser::Block;
+use std::rc::Rc;
+
+/// One row of a menu.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) line: u32,
+    pub(super) config: Rc<Config>,
+    pub(super) body: Block,
+    /// The title and what follows it.
+    pub(super) arguments: Vec<Value>,
+    pub(super) is_submenu: bool,
+    /// Conditions that nobody can decide, under which the row is there.
+    pub(super) when: Vec<String>,
+}
+
+/// One way through an entry.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Path {
+    pub(super) when: Vec<String>,
+    /// Variables that must have been saved for it to be taken at a later start.
+    pub(super) needs: Vec<String>,
+    pub(super) loaded: Option<Loaded>,
+}
+
+/// What would be started.
+#[derive(Clone, Debug)]
+pub(super) enum Loaded {
+    Linux {
+        line: u32,
+        kernel: Place,
+        cmdline: Value,
+        initrds: Vec<Place>,
+    },
+    /// Another loader, another system, the firmware's menu.
+    Foreign,
+}
+
+/// An entry that starts Linux.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Ids of the submenus above it, and its own.
+    pub(crate) ids: Vec<String>,
+    pub(crate) title: String,
+    pub(crate) config: Rc<Config>,
+    pub(crate) line: u32,
+    pub(crate) is_default: bool,
+    pub(crate) attempts: Vec<Attempt>,
+}
+
+/// One way to start it; the first is what happens at the first start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) when: String,
+    pub(crate) line: u32,
+    pub(crate) kernel: Place,
+    pub(crate) initrds: Vec<Place>,
+    pub(crate) cmdline: Option<String>,
+}
+
+/// Which row is started when nobody chooses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Choice {
+    /// Its index, and the path below it.
+    One(usize, String),
+    /// None can be excluded.
+    Any,
+}
+
+impl Evaluator<'_> {
+    /// The entries of the menu that `frame` has built; `above` are the ids of its submenus, `is_chosen` says whether
+    /// those are what is started.
+    pub(super) fn entries(&mut self, frame: &Frame, above: &[String], is_chosen: bool, entries: &mut Vec<Entry>) {
+        let default = frame.environment.get("default");
+        let choice = choose(&frame.items, default.as_deref(), frame.doubt);
+        for (index, item) in frame.items.iter().enumerate() {
+            let (is_default, below) = match &choice {
+                Choice::One(chosen, below) => (is_chosen && *chosen == index, Some(below.clone())),
+                Choice::Any => (is_chosen, None),
+            };
+            if !self.spend(frame.environment.size().saturating_add(1)) {
+                return;
+            }
+            let mut ids = above.to_vec();
+            ids.push(item.id.clone());
+            if item.is_submenu {
+                self.submenu(item, frame, &ids, is_default, below, entries);
+            } else {
+                self.entry_of(item, frame, ids, is_default, entries);
+            }
+        }
+    }
+
+    fn submenu(
+        &mut self,
+        item: &Item,
+        frame: &Frame,
+        ids: &[String],
+        is_default: bool,
+        below: Option<String>,
+        entries: &mut Vec<Entry>,
+    ) {
+        if frame.depth >= 8 {
+            return self.gap(frame, item.line, "submenus are nested too deeply");
+        }
+        let mut inner = body_frame(item, frame, frame.environment.nested());
+        inner.environment.set("default", below);
+        self.run(&item.body, &mut inner);
+        self.entries(&inner, ids, is_default, entries);
+    }
+
+    fn entry_of(&mut self, item: &Item, frame: &Frame, ids: Vec<String>, is_default: bool, entries: &mut Vec<Entry>) {
+        let mut inner = body_frame(item, frame, frame.environment.clone());
+        inner.is_entry = true;
+        inner.paths.iter_mut().for_each(|path| path.when.clone_from(&item.when));
+        self.saved.clear();
+        self.run(&item.body, &mut inner);
+        inner.paths.retain(|path| path.needs.iter().all(|name| self.saved.contains(name)));
+        let mut attempts: Vec<Attempt> = Vec::new();
+        for path in std::mem::take(&mut inner.paths) {
+            let Some(Loaded::Linux { line, kernel, cmdline, initrds }) = path.loaded else { continue };
+            let attempt = Attempt { when: path.when.join(" and "), line, kernel, initrds, cmdline };
+            if !attempts.iter().any(|other| Attempt { when: other.when.clone(), ..attempt.clone() } == *other) {
+                attempts.push(attempt);
+            }
+        }
+        // os-prober's entries start what is installed on another disk or partition, with a title that says so.
+        let is_prober = item.id.starts_with("osprober-");
+        if attempts.is_empty() || is_prober {
+            if is_default {
+                let cause = format!(
+                    "`{}` is started when nobody chooses, and it starts no Linux kernel of this guest",
+                    item.title
+                );
+                self.gap(&inner, item.line, cause);
+            }
+            return;
+        }
+        let (title, config, line) = (item.title.clone(), Rc::clone(&item.config), item.line);
+        entries.push(Entry { ids, title, config, line, is_default, attempts });
+    }
+}
+
+fn body_frame(item: &Item, frame: &Frame, mut environment: Environment) -> Frame {
+    environment.arguments.clone_from(&item.arguments);
+    Frame::new(environment, Rc::clone(&item.config), frame.depth.saturating_add(1))
+}
+
+/// `default` is an index, a title or an id, with those of submenus before it (`1>0`); `>>` is a plain `>`.
+///
+/// `doubt` is the first index at which another row than this one may stand.
+fn choose(items: &[Item], default: Option<&str>, doubt: Option<usize>) -> Choice {
+    let Some(default) = default else { return Choice::Any };
+    let (first, below) = split_path(default);
+    let named = items.iter().position(|item| item.id == first || item.title == first);
+    let is_number = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
+    let starts_as_number = first.starts_with(|character: char| character.is_ascii_digit());
+    let is_certain = |index: usize| doubt.is_none_or(|doubt| index < doubt);
+    match named {
+        // Upstream takes a name that begins with a digit for an index, Red Hat's does not.
+        Some(_) if starts_as_number && !is_number => return Choice::Any,
+        Some(index) if !is_number => return Choice::One(index, below),
+        _ => {}
+    }
+    let index = first.parse().ok().filter(|&index: &usize| is_number && index < items.len());
+    match index {
+        Some(index) if is_certain(index) => Choice::One(index, below),
+        // An empty default is the first row, and so is a name that is not there or an index out of range.
+        None if is_certain(0) && (first.is_empty() || doubt.is_none()) => Choice::One(0, String::new()),
+        _ => Choice::Any,
+    }
+}
+
+fn split_path(default: &str) -> (String, String) {
+    let (mut first, mut rest) = (String::new(), default);
+    while let Some(character) = rest.chars().next() {
+        rest = rest.get(character.len_utf8()..).unwrap_or_default();
+        if character == '>' {
+            match rest.strip_prefix('>') {
+                Some(tail) => rest = tail,
+                None => return (first, rest.to_owned()),
+            }
+        }
+        first.push(character);
+    }
+    (first, String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(id: &str, title: &str) -> Item {
+        Item {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            line: 1,
+            config: Rc::new(Config { volume: 0, path: "/boot/grub/grub.cfg".to_owned() }),
+            body: Rc::new([]),
+            arguments: Vec::new(),
+            is_submenu: false,
+            when: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn defaults_are_resolved_as_grub_does() {
+        let items = [item("simple", "Debian"), item("advanced", "Advanced > more"), item("9ab-6.1", "third")];
+        let one = |index: usize, below: &str| Choice::One(index, below.to_owned());
+        for (default, certain, doubtful) in [
+            (Some(""), one(0, ""), one(0, "")),
+            (Some("0"), one(0, ""), one(0, "")),
+            (Some("1>0"), one(1, "0"), Choice::Any),
+            (Some("1>2>3"), one(1, "2>3"), Choice::Any),
+            (Some("advanced>x"), one(1, "x"), one(1, "x")),
+            (Some("Advanced >> more"), one(1, ""), one(1, "")),
+            (Some("Debian"), one(0, ""), one(0, "")),
+            (Some("7"), one(0, ""), Choice::Any),
+            (Some("nowhere"), one(0, ""), Choice::Any),
+            (Some("9ab-6.1"), Choice::Any, Choice::Any),
+            (None, Choice::Any, Choice::Any),
+        ] {
+            assert_eq!(choose(&items, default, None), certain, "{default:?}");
+            assert_eq!(choose(&items, default, Some(1)), doubtful, "{default:?}");
+        }
+        assert_eq!(choose(&items, Some("0"), Some(0)), Choice::Any);
+    }
+}

@@ -1,0 +1,204 @@
+//! Whole configurations, as distributions write them.
+
+use super::*;
+use crate::guest::bootloader::disk::tests::volume;
+use crate::guest::memory::Memory;
+
+const DEBIAN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/grub/debian-12.cfg"));
+const UBUNTU: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/grub/ubuntu-24.04.cfg"));
+
+const GRUBENV: &str = "# GRUB Environment Block\n";
+
+/// Entries in a short form, one per line, then gaps.
+fn menu(files: Memory, path: &str, platform: Option<&str>) -> Vec<String> {
+    let disk = Disk::new(vec![volume(3, files)], &Limits::default());
+    let listing = read(&disk, &Config { volume: 0, path: path.to_owned() }, platform, &Limits::default());
+    let place = |place: &Place| match place {
+        Place::On(_, path) | Place::Elsewhere(path) => path.clone(),
+        Place::Unknown => "?".to_owned(),
+    };
+    let mut lines = Vec::new();
+    for entry in &listing.items {
+        let star = if entry.is_default { "*" } else { " " };
+        lines.push(format!("{star}{} line {}", entry.ids.join(">"), entry.line));
+        for attempt in &entry.attempts {
+            let initrds: Vec<String> = attempt.initrds.iter().map(place).collect();
+            let cmdline = attempt.cmdline.as_deref().unwrap_or("?");
+            let (kernel, when) = (place(&attempt.kernel), &attempt.when);
+            lines.push(format!("  {}: {kernel} [{}] {cmdline} ({when})", attempt.line, initrds.join(" ")));
+        }
+    }
+    lines.extend(listing.gaps.iter().map(|gap| format!("gap: {}", gap.reason)));
+    lines
+}
+
+fn run(config: &str) -> Vec<String> {
+    menu(Memory::new("ext4", "uuid-3", "").file("/boot/grub/grub.cfg", config), "/boot/grub/grub.cfg", Some("pc"))
+}
+
+/// What the body of one entry starts.
+fn body(body: &str) -> Vec<String> {
+    run(&format!("menuentry x {{\n{body}\n}}\n")).into_iter().skip(1).map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn debian_has_three_entries_and_no_gap() {
+    let uuid = "4a1f7c1e-6d0e-4b5b-9f0c-0d1200000001";
+    let files = || Memory::new("ext4", uuid, "").file("/boot/grub/grub.cfg", DEBIAN);
+    for platform in [Some("pc"), Some("efi"), None] {
+        let found = menu(files(), "/boot/grub/grub.cfg", platform);
+        let files = "/boot/vmlinuz-6.1.0-56-cloud-amd64 [/boot/initrd.img-6.1.0-56-cloud-amd64]";
+        let console = "console=tty0 console=ttyS0,115200";
+        let advanced = format!("gnulinux-advanced-{uuid}>gnulinux-6.1.0-56-cloud-amd64");
+        let expected = [
+            format!("*gnulinux-simple-{uuid} line 106"),
+            format!("  119: {files} root=UUID={uuid} ro {console} ()"),
+            format!(" {advanced}-advanced-{uuid} line 124"),
+            format!("  137: {files} root=UUID={uuid} ro {console} ()"),
+            format!(" {advanced}-recovery-{uuid} line 141"),
+            format!("  154: {files} root=UUID={uuid} ro single {console} ()"),
+        ];
+        assert_eq!(found, expected, "{platform:?}");
+    }
+}
+
+#[test]
+fn ubuntu_starts_without_initrd_first() {
+    let files = |env: &str| {
+        Memory::new("ext4", "b0070000-0000-4000-8000-000000000016", "BOOT")
+            .file("/grub/grub.cfg", UBUNTU)
+            .file("/grub/grubenv", format!("{GRUBENV}{env}"))
+            .file("/grub/gfxblacklist.txt", "")
+    };
+    let root = "root=PARTUUID=8c1b0c11-1f5f-4c21-9c8e-000000000001 ro console=tty1 console=ttyS0";
+    let without = format!("/vmlinuz-6.8.0-79-generic [] {root} panic=-1 (not (\"${{initrdfail}}\" = 1))");
+    let with = format!("/vmlinuz-6.8.0-79-generic [/initrd.img-6.8.0-79-generic] {root} (\"${{initrdfail}}\" = 1)");
+    for platform in ["pc", "efi"] {
+        let found = menu(files(""), "/grub/grub.cfg", Some(platform));
+        assert_eq!(found.iter().filter(|line| !line.starts_with("  ")).count(), 3, "{found:#?}");
+        assert!(found[0].starts_with("*gnulinux-simple-"), "{found:#?}");
+        assert_eq!(found[1].split_once(": ").unwrap().1, without);
+        assert_eq!(found[2].split_once(": ").unwrap().1, with);
+        assert!(found[3].starts_with(" gnulinux-advanced-"));
+    }
+    let failed = menu(files("initrdfail=1\n"), "/grub/grub.cfg", Some("pc"));
+    assert_eq!(failed[1].split_once(": ").unwrap().1, with, "the environment block decides which comes first");
+    let next = menu(files("next_entry=1>1\n"), "/grub/grub.cfg", Some("pc"));
+    let default: Vec<&String> = next.iter().filter(|line| line.starts_with('*')).collect();
+    assert!(default.len() == 1 && default[0].contains("recovery"), "{next:#?}");
+    // Without an environment block nothing remembers the failure: there is no second attempt.
+    let forgetful = Memory::new("ext4", "b0070000-0000-4000-8000-000000000016", "").file("/grub/grub.cfg", UBUNTU);
+    let found = menu(forgetful, "/grub/grub.cfg", Some("pc"));
+    assert_eq!(found[1].split_once(": ").unwrap().1, without);
+    assert!(found[2].starts_with(" gnulinux-advanced-"), "{found:#?}");
+}
+
+#[test]
+fn red_hats_blscfg_is_a_gap_and_leaves_no_single_default() {
+    let config = "set pager=1\n\nif [ -f ${config_directory}/grubenv ]; then\n  load_env -f ${config_directory}/grubenv\nelif [ -s $prefix/grubenv ]; then\n  load_env\nfi\nif [ \"${next_entry}\" ] ; then\n   set default=\"${next_entry}\"\n   set next_entry=\n   save_env next_entry\n   set boot_once=true\nelse\n   set default=\"${saved_entry}\"\nfi\nif [ -z \"${kernelopts}\" ]; then\n  set kernelopts=\"root=UUID=r ro crashkernel=auto \"\nfi\ninsmod blscfg\nblscfg\nmenuentry 'kept' {\n  linux /vmlinuz-1 $kernelopts $tuned_params\n  initrd /initramfs-1.img $tuned_initrd\n}\nif [ -f $prefix/user.cfg ]; then\n  source $prefix/user.cfg\nfi\n";
+    let files = Memory::new("xfs", "u", "").file("/grub2/grub.cfg", config);
+    let files = files.file("/grub2/grubenv", format!("{GRUBENV}saved_entry=0\nkernelopts=root=LABEL=x ro\n"));
+    let found = menu(files, "/grub2/grub.cfg", Some("efi"));
+    assert_eq!(
+        found,
+        [
+            "*kept line 21",
+            "  22: /vmlinuz-1 [/initramfs-1.img] root=LABEL=x ro ()",
+            "gap: line 20: blscfg: the entries that it reads are not read by this version",
+        ]
+    );
+}
+
+#[test]
+fn a_stub_leads_to_the_configuration() {
+    let menuentry = "menuentry a { linux /vmlinuz root=LABEL=x }\n";
+    for stub in [
+        "search.fs_uuid uuid-3 root hd0,gpt9\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n",
+        "search --no-floppy --root-dev-only --fs-uuid --set=dev UUID-3\nset prefix=($dev)/boot/grub\nexport $prefix\nconfigfile $prefix/grub.cfg\n",
+        "search --fs-uuid uuid-3 --set=root\nconfigfile /boot/grub/grub.cfg\n",
+        "search --file /boot/grub/grub.cfg --set=root\nnormal /boot/grub/grub.cfg\n",
+        "configfile (hd0,gpt3)/boot/grub/grub.cfg\nmenuentry never { linux /x }\n",
+    ] {
+        let files = Memory::new("ext4", "uuid-3", "").file("/boot/grub/grub.cfg", menuentry);
+        let found = menu(files.file("/stub.cfg", stub), "/stub.cfg", Some("efi"));
+        assert_eq!(found, ["*a line 1", "  1: /vmlinuz [] root=LABEL=x ()"], "{stub}");
+    }
+}
+
+#[test]
+fn bodies_start_what_they_say() {
+    for (source, expected) in [
+        ("linux /vmlinuz a  b\ninitrd /ucode.img /initrd", vec!["2: /vmlinuz [/ucode.img /initrd] a b ()"]),
+        ("linux16 (hd0,gpt3)/vmlinuz", vec!["2: /vmlinuz []  ()"]),
+        ("set root='hd1,msdos1'\nlinux /vmlinuz", vec!["3: (hd1,msdos1)/vmlinuz []  ()"]),
+        ("linux /one\nlinux /two 'a b' c\\\"d", vec!["3: /two [] \"a b\" c\\\"d ()"]),
+        ("set a=\"x y\"\nlinux /v $a \"$a\" ${b}", vec!["3: /v [] x y \"x y\" ()"]),
+        ("if [ -f /boot/grub/grub.cfg ]; then linux /yes; else linux /no; fi", vec!["2: /yes []  ()"]),
+        ("linux /v\ninitrd newc:etc/x:/file /initrd", vec!["2: /v [/file /initrd]  ()"]),
+        ("for k in 1 2; do\nlinux /v-$k\ndone", vec!["3: /v-2 []  ()"]),
+        ("function f {\nlinux /v $1\n}\nf a", vec!["3: /v [] a ()"]),
+        ("linux /v\nboot\nlinux /never", vec!["2: /v []  ()"]),
+        (
+            "if keystatus --shift; then linux /held; elif probe_it; then linux /a; else linux /b; fi\ninitrd /i",
+            vec![
+                "2: /a [/i]  (probe_it)",
+                "2: /b [/i]  (not (probe_it))",
+                "gap: line 2: whether `probe_it` holds is not known before the start",
+            ],
+        ),
+        ("regexp --set=1:v '(.*)' x\nlinux /v root=$v\nlinux /w-$v", vec!["4: ? []  ()"]),
+        ("smbios --set s\nlinux /v serial=$s", vec!["3: /v [] ? ()"]),
+    ] {
+        assert_eq!(body(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn rows_that_start_no_linux_are_counted_and_not_listed() {
+    let rows = "menuentry win { chainloader +1 }\nmenuentry mem { linux16 /boot/memtest86+.bin }\nmenuentry fw { fwsetup }\nmenuentry snap { configfile /snapshots.cfg }\nmenuentry a { linux /a }\nmenuentry b { linux /b }\n";
+    assert_eq!(run(&format!("set default=4\n{rows}")), ["*a line 6", "  6: /a []  ()", " b line 7", "  7: /b []  ()"]);
+    let found = run(rows);
+    assert_eq!(
+        found[4],
+        "gap: line 1: `win` is started when nobody chooses, and it starts no Linux kernel of this guest"
+    );
+    assert!(!found.iter().any(|line| line.starts_with('*')));
+}
+
+#[test]
+fn submenus_see_what_is_exported() {
+    let config = "set a=1\nset b=2\nexport b\nset default='s>y'\nsubmenu s {\n menuentry x { linux /v a=$a }\n menuentry y { linux /v b=$b }\n}\n";
+    assert_eq!(run(config), [" s>x line 6", "  6: /v [] a= ()", "*s>y line 7", "  7: /v [] b=2 ()"]);
+}
+
+#[test]
+fn what_is_not_understood_is_a_gap() {
+    for (config, gap) in [
+        ("menuentry a { linux /a }\nmenuentry 'b { linux /b }", "gap: line 2: a quote is never closed"),
+        ("while true; do menuentry a { linux /a }; done", "gap: line 1: a loop that this version does not run"),
+        ("if cpuid -l; then menuentry a { linux /a }; fi", "gap: line 1: whether `cpuid -l` holds"),
+        ("probe --set=d x\nsource ($d)/x.cfg\n", "gap: line 2: another configuration is read"),
+        ("probe -s d -u $root\nconfigfile ($d)/x.cfg", "gap: line 2: another configuration"),
+        ("$nothing\nprobe --set=c x\n$c /v", "gap: line 3: the command itself"),
+        ("function f { f; }\nfunction g { g; g; }\nf\ng\nblscfg", "gap: line 5: blscfg"),
+    ] {
+        let found = run(config);
+        assert!(found.iter().any(|line| line.starts_with(gap)), "{config}: {found:#?}");
+    }
+    assert!(run("source $unknown/x.cfg\nconfigfile (hd9)/x\n").is_empty(), "a file that is not there is passed over");
+    let loading = "if loadfont x; then set font=y; else set font=z; fi\nmenuentry a { linux /a }";
+    assert_eq!(run(loading), ["*a line 2", "  2: /a []  ()"], "what changes nothing is silent");
+}
+
+#[test]
+fn hostile_scripts_end() {
+    let doubling = "function f { if x; then f; fi; if y; then f; fi; }\nf\nmenuentry a { linux /a }";
+    let forks = format!("menuentry a {{\n{}linux /a\n}}", "if x; then linux /b; fi\n".repeat(200));
+    let recursive = "source /boot/grub/grub.cfg\nmenuentry a { linux /a }";
+    let menus = "submenu a { submenu b { submenu c { submenu d { submenu e { submenu f { submenu g { submenu h { submenu i { menuentry j { linux /j } } } } } } } } } }";
+    let nested = "if x; then ".repeat(23) + "linux /a" + &"; fi".repeat(23);
+    for config in [doubling, &forks, recursive, menus, &format!("function f {{ {nested}; f; }}\nf")] {
+        let found = run(config);
+        assert!(found.iter().any(|line| line.starts_with("gap:")) || found.len() == 2, "{found:#?}");
+    }
+}

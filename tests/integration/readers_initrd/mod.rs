@@ -1,0 +1,7 @@
+//! Initrds: what Linux makes of odd and hostile ones, and real ones against `cpio` and `modinfo`.
+
+mod craft;
+mod hostile;
+mod linux;
+mod real;
+mod trees;
