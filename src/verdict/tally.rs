@@ -117,8 +117,12 @@ mod tests {
         ] {
             let mut tally = Tally::default();
             proof.then(|| tally.proof(Evidence::of("p")));
-            fault.into_iter().for_each(|weight| tally.fault(weight, Evidence::of("f")));
-            gap.into_iter().for_each(|weight| tally.gap(weight, Gap::new("g")));
+            if let Some(weight) = fault {
+                tally.fault(weight, Evidence::of("f"));
+            }
+            if let Some(weight) = gap {
+                tally.gap(weight, Gap::new("g"));
+            }
             let judgement = tally.judgement();
             assert_eq!((judgement.verdict.word(), judgement.weight), (word, weight), "{proof} {fault:?} {gap:?}");
         }

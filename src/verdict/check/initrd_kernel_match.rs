@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "modprobe looks only in /lib/modules/VERSION of the running kernel, and Linux refuses modules of another version (vermagic).",
     fix: "Build the initrd again for the version of the kernel that the boot entry starts.",
     family_fixes: &[
+        ("dracut", "dracut -f --regenerate-all"),
         ("debian", "update-initramfs -c -k all && update-grub"),
         ("fedora", "dracut -f --regenerate-all"),
         ("suse", "dracut -f --regenerate-all"),

@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     why: "modprobe loads a module only after all modules that it depends on; one that is missing in the initrd stops the whole chain, and the root disk with it.",
     fix: "Build the initrd of every kernel again with its own tool, which copies dependencies along.",
     family_fixes: &[
+        ("dracut", "dracut -f --regenerate-all"),
         ("debian", "update-initramfs -u -k all"),
         ("fedora", "dracut -f --regenerate-all"),
         ("suse", "dracut -f --regenerate-all"),

@@ -13,6 +13,10 @@ pub(super) const PCI: Check = Check {
     why: "Every virtio disk and network card of a Nova instance hangs on virtio_pci; without it the kernel finds no root disk and stops in the initramfs shell.",
     fix: "Add virtio_pci to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
+        (
+            "dracut",
+            "echo 'add_drivers+=\" virtio_pci \"' > /etc/dracut.conf.d/virtio-pci.conf && dracut -f --regenerate-all",
+        ),
         ("debian", "echo virtio_pci >> /etc/initramfs-tools/modules && update-initramfs -u -k all"),
         (
             "fedora",
@@ -37,6 +41,10 @@ pub(super) const BLK: Check = Check {
     why: "With hw_disk_bus=virtio, and where an image says nothing, the root disk is virtio-blk; without its driver the kernel stops in the initramfs shell.",
     fix: "Add virtio_blk to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
+        (
+            "dracut",
+            "echo 'add_drivers+=\" virtio_blk \"' > /etc/dracut.conf.d/virtio-blk.conf && dracut -f --regenerate-all",
+        ),
         ("debian", "echo virtio_blk >> /etc/initramfs-tools/modules && update-initramfs -u -k all"),
         (
             "fedora",
@@ -61,6 +69,10 @@ pub(super) const SCSI: Check = Check {
     why: "With hw_disk_bus=scsi and hw_scsi_model=virtio-scsi the root disk hangs on virtio_scsi, scsi_mod and sd_mod; without one of them the kernel stops in the initramfs shell.",
     fix: "Add virtio_scsi and sd_mod to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
+        (
+            "dracut",
+            "echo 'add_drivers+=\" virtio_scsi sd_mod \"' > /etc/dracut.conf.d/virtio-scsi.conf && dracut -f --regenerate-all",
+        ),
         ("debian", "printf 'virtio_scsi\\nsd_mod\\n' >> /etc/initramfs-tools/modules && update-initramfs -u -k all"),
         (
             "fedora",

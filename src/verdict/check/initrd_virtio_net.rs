@@ -13,6 +13,10 @@ pub(super) const CHECK: Check = Check {
     why: "Nova's network card is virtio-net: without its driver the instance has no network, and an initrd that needs the network (ip=, netroot=, a root on nfs) waits for it before the root file system is there.",
     fix: "Add virtio_net to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
+        (
+            "dracut",
+            "echo 'add_drivers+=\" virtio_net \"' > /etc/dracut.conf.d/virtio-net.conf && dracut -f --regenerate-all",
+        ),
         ("debian", "echo virtio_net >> /etc/initramfs-tools/modules && update-initramfs -u -k all"),
         (
             "fedora",

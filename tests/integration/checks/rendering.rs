@@ -111,6 +111,25 @@ error[fstab-stable-ids]: a file system is mounted by its bus name
 }
 
 #[test]
+fn the_fix_is_that_of_the_initrds_own_tool() {
+    let mut value = saved("healthy");
+    let files = value["initrds"][0]["modules"][0]["files"].as_array_mut().unwrap();
+    files.retain(|path| !path.as_str().unwrap().contains("virtio_scsi"));
+    for (id, package, fix) in [
+        ("debian", "initramfs-tools", "update-initramfs -u -k all"),
+        ("debian", "dracut", "dracut -f --regenerate-all"),
+        ("fedora", "initramfs-tools", "dracut -f --regenerate-all"),
+        ("arch", "initramfs-tools", "mkinitcpio -P"),
+        ("void", "initramfs-tools", "build the initrd of every kernel again"),
+    ] {
+        value["os"]["id"] = json!(id);
+        value["packages"][2]["name"] = json!(package);
+        let text = text(&[report(&value)], Verbosity::Normal);
+        assert!(text.contains(fix), "{id} {package}: {text}");
+    }
+}
+
+#[test]
 fn verbosity() {
     let reports = [report(&saved("two-kernels")), unreadable()];
     let quiet = text(&reports, Verbosity::Quiet);
