@@ -1,10 +1,16 @@
 //! The first tier of integration tests: one binary.
-#![allow(missing_docs, reason = "test code")]
+#![allow(missing_docs, unreachable_pub, clippy::allow_attributes, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "test code")]
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, reason = "test code")]
+#![allow(clippy::cast_possible_truncation, clippy::print_stderr, clippy::format_push_string, reason = "test code")]
 
 mod checks;
+mod cli;
 mod common;
 mod confined;
 mod docs;
+mod faults;
+mod images;
 mod layers;
 mod readers_disk;
 mod readers_guest;
