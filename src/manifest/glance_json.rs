@@ -1,6 +1,6 @@
 //! What Glance's `POST /v2/images` takes: one flat object, strings but for `min_disk` and `min_ram`.
 
-use super::{Format, Manifest};
+use super::{Format, Manifest, ascii_json};
 use serde::Serializer as _;
 use serde::ser::SerializeMap as _;
 
@@ -10,7 +10,7 @@ fn render(manifest: &Manifest<'_>) -> String {
     let mut bytes = Vec::new();
     // Strings and integers always serialise into memory.
     drop(write(manifest, &mut bytes));
-    String::from_utf8(bytes).unwrap_or_default() + "\n"
+    ascii_json(&String::from_utf8(bytes).unwrap_or_default()) + "\n"
 }
 
 fn write(manifest: &Manifest<'_>, bytes: &mut Vec<u8>) -> serde_json::Result<()> {

@@ -4,6 +4,7 @@ mod glance_json;
 mod openstack_cli;
 
 use crate::verdict::property::{Earned, Withheld};
+use std::fmt::Write as _;
 
 /// What a manifest is written from.
 #[derive(Clone, Copy, Debug)]
@@ -33,3 +34,33 @@ pub struct Format {
 
 /// Every format, the default first.
 pub const FORMATS: &[Format] = &[openstack_cli::FORMAT, glance_json::FORMAT];
+
+/// JSON with every character outside printable ASCII as `\uXXXX`: the same value, and harmless on a terminal.
+pub fn ascii_json(json: &str) -> String {
+    let mut ascii = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            ' '..='~' | '\n' => ascii.push(character),
+            _ => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(ascii, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    ascii
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_keeps_its_value() {
+        for text in ["plain", "caf\u{e9}", "\u{202e}\u{7f}\u{9b}", "\u{1f600}", "a\nb\u{1b}"] {
+            let json = ascii_json(&serde_json::to_string(text).unwrap());
+            assert!(json.chars().all(|character| matches!(character, ' '..='~')), "{json}");
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
+}

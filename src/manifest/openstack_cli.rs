@@ -1,6 +1,7 @@
 //! An `openstack image create` line (python-openstackclient), quoted for a POSIX shell.
 
 use super::{Format, Manifest};
+use std::fmt::Write as _;
 
 pub(super) const FORMAT: Format =
     Format { name: "openstack", summary: "an `openstack image create` line for a shell", render };
@@ -38,9 +39,11 @@ fn path(file: &str) -> String {
     if file.starts_with('-') { format!("./{file}") } else { file.to_owned() }
 }
 
-/// One shell comment, whatever the text holds.
+/// One shell comment of printable ASCII, whatever the text holds; all else as `\u{…}`.
 fn comment(text: &str) -> String {
-    let safe: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let seen = |c: char| matches!(c, ' '..='~');
+    let safe: String =
+        text.chars().map(|c| if seen(c) { c.to_string() } else { c.escape_unicode().to_string() }).collect();
     format!("# {safe}\n")
 }
 
@@ -61,13 +64,28 @@ fn folded(words: &[String]) -> String {
     text + "\n"
 }
 
-/// The word as a POSIX shell reads it back, byte for byte.
+/// The word as a shell reads it back, byte for byte: bare, `'…'`, or `$'…'` where it holds what cannot be seen
+/// (POSIX.1-2024, 2.2.4; bash and zsh had it before).
 fn quote(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
-    format!("'{}'", word.replace('\'', "'\\''"))
+    if word.chars().all(|c| matches!(c, ' '..='~')) {
+        return format!("'{}'", word.replace('\'', "'\\''"));
+    }
+    let mut quoted = "$'".to_owned();
+    for byte in word.bytes() {
+        match byte {
+            b'\'' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            // Octal takes exactly three digits: what follows cannot be drawn in.
+            _ => {
+                let _ = write!(quoted, "\\{byte:03o}");
+            }
+        }
+    }
+    quoted + "'"
 }
 
 #[cfg(test)]
@@ -85,9 +103,18 @@ mod tests {
             ("it's", "'it'\\''s'"),
             ("~root", "'~root'"),
             ("a;b|c&d>e*f?g[h]!#", "'a;b|c&d>e*f?g[h]!#'"),
+            ("a\nb", "$'a\\012b'"),
+            ("\u{1}7", "$'\\0017'"),
+            ("caf\u{e9} '\\\u{202e}", "$'caf\\303\\251 \\'\\\\\\342\\200\\256'"),
         ] {
             assert_eq!(quote(word), quoted);
+            assert_eq!(bash(quoted), word.as_bytes(), "{quoted}");
         }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "bash is the reference for what a word means")]
+    fn bash(word: &str) -> Vec<u8> {
+        std::process::Command::new("bash").args(["-c", &format!("printf %s {word}")]).output().unwrap().stdout
     }
 
     #[test]
@@ -108,7 +135,7 @@ mod tests {
         };
         assert_eq!(
             render(&manifest),
-            "# withheld: hw_disk_bus=scsi: x rm -rf /  (initrd-virtio-scsi)\n\
+            "# withheld: hw_disk_bus=scsi: x\\u{a}rm -rf /\\u{d} (initrd-virtio-scsi)\n\
              openstack image create --disk-format raw --container-format bare --file ./-d.qcow2 --min-disk 10 x\n"
         );
     }

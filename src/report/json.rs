@@ -3,6 +3,7 @@
 use super::{Format, Style};
 use crate::error::ErrorKind;
 use crate::guest::OsRelease;
+use crate::manifest::ascii_json;
 use crate::verdict::profile::Severity;
 use crate::verdict::{Evidence, Finding, Outcome, Report, Summary, Word};
 use serde::Serialize;
@@ -97,7 +98,7 @@ fn write(reports: &[Report], _: Style) -> String {
         all => serde_json::to_string_pretty(all),
     };
     // Strings, numbers and maps with string keys: nothing in these structs can fail to serialise.
-    text.unwrap_or_default() + "\n"
+    ascii_json(&text.unwrap_or_default()) + "\n"
 }
 
 fn shape(report: &Report) -> JsonReport<'_> {

@@ -7,7 +7,7 @@ use super::property::{BOOT_SET, BUS_SCSI, BUS_VIRTIO, Claim, Earned, Withheld, c
 use super::{EntryVerdict, Evidence, Judgement, Options, Verdict, Word};
 use crate::error::Error;
 use crate::fact::Gap;
-use crate::guest::{Guest, OsRelease};
+use crate::guest::Guest;
 use serde::Serialize;
 
 /// The result of an image.
@@ -118,10 +118,9 @@ pub struct Report {
 pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) -> Report {
     let judged: Vec<(&'static str, Judgement)> =
         CHECKS.iter().map(|check| (check.id, check.judge(&guest, options))).collect();
-    let os = guest.os.known();
     let finding = |(check, (_, judgement)): (&'static Check, &(&'static str, Judgement))| {
         let level = level(profile, options, check.id, judgement, &judged);
-        finding(check, judgement, level, os)
+        finding(check, judgement, level, &guest)
     };
     let checks: Vec<Finding> = CHECKS.iter().zip(&judged).map(finding).collect();
     let (mut earned, mut withheld) = (Vec::new(), Vec::new());
@@ -230,7 +229,7 @@ fn level(
     })
 }
 
-fn finding(check: &'static Check, judgement: &Judgement, severity: Severity, os: Option<&OsRelease>) -> Finding {
+fn finding(check: &'static Check, judgement: &Judgement, severity: Severity, guest: &Guest) -> Finding {
     let (title, evidence, fix) = match &judgement.verdict {
         Verdict::Pass(proofs) => (check.summary, proofs.clone(), None),
         Verdict::NotApplicable(_) => (check.summary, Vec::new(), None),
@@ -238,7 +237,7 @@ fn finding(check: &'static Check, judgement: &Judgement, severity: Severity, os:
         Verdict::Fail(faults) => {
             let evidence: Vec<Evidence> = faults.iter().map(|fault| fault.evidence.clone()).collect();
             let exact: Vec<&str> = evidence.iter().filter_map(|evidence| evidence.fix.as_deref()).collect();
-            let fix = if exact.is_empty() { check.fix_for(os).to_owned() } else { exact.join("\n") };
+            let fix = if exact.is_empty() { check.fix_for(guest).to_owned() } else { exact.join("\n") };
             (check.broken, evidence, Some(fix))
         }
     };

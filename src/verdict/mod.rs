@@ -48,7 +48,7 @@ pub enum Word {
 }
 
 /// A place in the image and what stands there.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Evidence {
     /// Path inside the image.
     pub path: Option<String>,
@@ -120,7 +120,7 @@ impl Evidence {
 }
 
 /// How much a fault or gap weighs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Weight {
     /// One severity lower, and the promise holds all the same: another entry than the default,
     /// `virtio_net` only in the root tree. Withholds nothing.

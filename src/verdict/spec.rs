@@ -112,6 +112,9 @@ impl Spec {
         let is_bound = mount.options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind"));
         match mount.fstype.as_str() {
             "zfs" => Self::Mapped,
+            // FUSE file systems other than fuseblk have no block device (`man 8 mount.fuse3`).
+            "fuse" | "davfs" => Self::Pseudo,
+            fstype if fstype.starts_with("fuse.") => Self::Pseudo,
             fstype if NETWORK.contains(&fstype) => Self::Network,
             fstype if PSEUDO.contains(&fstype) || is_bound => Self::Pseudo,
             _ => Self::parse(&mount.spec),
@@ -169,6 +172,8 @@ fn of_path(path: &str) -> Spec {
         ["dev", "mapper", name] if name.starts_with("loop") => Spec::Device(None),
         ["dev", "mapper", name] if *name != "control" => Spec::Mapped,
         ["dev", "md" | "char" | "fd" | "shm" | "mapper" | "bus" | "loop", ..] | ["dev"] => Spec::Other,
+        // Aliases of whatever the root is, on any bus (CirrOS's fstab; `man 8 systemd-gpt-auto-generator`).
+        ["dev", "root" | "gpt-auto-root"] => Spec::Pseudo,
         ["dev", name] => of_device(name),
         ["dev", _, _] => Spec::Mapped,
         ["dev", ..] | [] => Spec::Other,
@@ -309,4 +314,84 @@ pub(super) fn stable_name(view: &View<'_>, volume: &Volume) -> Option<String> {
 /// What to say of a name that is not understood.
 pub(super) fn not_understood(path: &str, name: &str) -> Gap {
     Gap::at(path, format!("what {name} names cannot be said by this version"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(is_first_disk: bool, number: u32) -> Spec {
+        Spec::Device(Some(Partition { is_first_disk, number }))
+    }
+
+    fn tag(tag: Tag, value: &str) -> Spec {
+        Spec::Tag(tag, value.to_owned())
+    }
+
+    #[test]
+    fn names_that_follow_the_bus_and_those_that_do_not() {
+        const UUID: &str = "4a1f7c1e-6d0e-4b5b-9f0c-0d1200000001";
+        for (name, spec) in [
+            ("UUID=ab", tag(Tag::Uuid, "ab")),
+            ("UUID=\"ab\"", tag(Tag::Uuid, "ab")),
+            ("\"UUID=ab\"", tag(Tag::Uuid, "ab")),
+            ("LABEL='my root'", tag(Tag::Label, "my root")),
+            ("PARTUUID=ab-01", tag(Tag::PartUuid, "ab-01")),
+            ("PARTUUID=ab/PARTNROFF=-1", Spec::Offset("ab".to_owned(), -1)),
+            ("PARTUUID=ab/PARTNROFF=x", Spec::Other),
+            ("PARTLABEL=root", tag(Tag::PartLabel, "root")),
+            ("/dev/disk/by-uuid/ab", tag(Tag::Uuid, "ab")),
+            ("/dev/disk/by-label/a\\x20b\\xc3\\xa9", tag(Tag::Label, "a b\u{e9}")),
+            ("/dev/disk/by-partuuid/ab", tag(Tag::PartUuid, "ab")),
+            ("/dev/disk/by-partlabel/x", tag(Tag::PartLabel, "x")),
+            ("/dev//disk/./by-uuid/ab", tag(Tag::Uuid, "ab")),
+            ("/dev/disk/by-uuid/../../vda1", Spec::Other),
+            ("/dev/disk/by-path/pci-0000:00:04.0-part1", Spec::Device(None)),
+            ("/dev/disk/by-id/virtio-x-part1", Spec::Device(None)),
+            ("/dev/mapper/vg-root", Spec::Mapped),
+            ("/dev/mapper/loop0p1", Spec::Device(None)),
+            ("/dev/mapper/control", Spec::Other),
+            ("/dev/vg/root", Spec::Mapped),
+            ("/dev/vda", partition(true, 0)),
+            ("/dev/vda3", partition(true, 3)),
+            ("/dev/sda15", partition(true, 15)),
+            ("/dev/xvdb1", partition(false, 1)),
+            ("/dev/hda1", partition(true, 1)),
+            ("/dev/sdaa1", partition(false, 1)),
+            ("/dev/nvme0n1p2", partition(true, 2)),
+            ("/dev/nvme1n1p2", partition(false, 2)),
+            ("/dev/mmcblk0p1", partition(true, 1)),
+            ("/dev/loop0p1", partition(true, 1)),
+            ("/dev/vda99999999999", Spec::Device(None)),
+            ("/dev/dm-0", Spec::Device(None)),
+            ("/dev/md0", Spec::Other),
+            ("/dev/sr0", Spec::Removable),
+            ("/dev/cdrom", Spec::Removable),
+            ("/dev/fd0", Spec::Removable),
+            ("/dev/zram0", Spec::Pseudo),
+            ("/swapfile", Spec::Pseudo),
+            (UUID, Spec::Bare(UUID.to_owned())),
+            ("vda1", Spec::Other),
+            ("uuid=ab", Spec::Other),
+            ("", Spec::Other),
+        ] {
+            assert_eq!(Spec::parse(name), spec, "{name}");
+        }
+    }
+
+    #[test]
+    fn forms_of_root_alone() {
+        for (root, spec) in [
+            ("8:1", Spec::Device(None)),
+            ("fe01", Spec::Device(None)),
+            ("block:UUID=ab", tag(Tag::Uuid, "ab")),
+            ("/dev/nfs", Spec::Network),
+            ("nfs4:server:/x", Spec::Network),
+            ("ZFS=rpool/ROOT", Spec::Mapped),
+            ("gpt-auto", Spec::Other),
+            ("/dev/root", Spec::Pseudo),
+        ] {
+            assert_eq!(Spec::of_root(root), spec, "{root}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::{EntryVerdict, Evidence, Fault, Judgement, Verdict, Weight};
 use crate::fact::Gap;
+use std::collections::{HashMap, HashSet};
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -12,22 +13,24 @@ pub struct Tally {
     reasons: Vec<String>,
     notes: Vec<Evidence>,
     entries: Vec<EntryVerdict>,
+    told: HashSet<Evidence>,
+    missed: HashSet<(Weight, Gap)>,
+    places: HashMap<Evidence, usize>,
 }
 
 impl Tally {
     /// Something holds.
     pub fn proof(&mut self, evidence: Evidence) {
-        if !self.proofs.contains(&evidence) {
+        if self.told.insert(evidence.clone()) {
             self.proofs.push(evidence);
         }
     }
 
     /// Something does not hold. The same place is told once, at its heaviest.
     pub fn fault(&mut self, weight: Weight, evidence: Evidence) {
-        let same = |fault: &&mut Fault| {
-            Evidence { entry: None, ..fault.evidence.clone() } == Evidence { entry: None, ..evidence.clone() }
-        };
-        match self.faults.iter_mut().find(same) {
+        let place = Evidence { entry: None, ..evidence.clone() };
+        let index = *self.places.entry(place).or_insert(self.faults.len());
+        match self.faults.get_mut(index) {
             Some(fault) if fault.weight >= weight => {}
             Some(fault) => *fault = Fault { evidence, weight },
             None => self.faults.push(Fault { evidence, weight }),
@@ -36,7 +39,7 @@ impl Tally {
 
     /// Something could not be looked at that may hide a fault of this weight.
     pub fn gap(&mut self, weight: Weight, gap: Gap) {
-        if !self.gaps.contains(&(weight, gap.clone())) {
+        if self.missed.insert((weight, gap.clone())) {
             self.gaps.push((weight, gap));
         }
     }
@@ -48,7 +51,7 @@ impl Tally {
 
     /// Something worth saying that changes nothing.
     pub fn note(&mut self, evidence: Evidence) {
-        if !self.notes.contains(&evidence) {
+        if self.told.insert(evidence.clone()) {
             self.notes.push(evidence);
         }
     }
@@ -114,8 +117,12 @@ mod tests {
         ] {
             let mut tally = Tally::default();
             proof.then(|| tally.proof(Evidence::of("p")));
-            fault.into_iter().for_each(|weight| tally.fault(weight, Evidence::of("f")));
-            gap.into_iter().for_each(|weight| tally.gap(weight, Gap::new("g")));
+            if let Some(weight) = fault {
+                tally.fault(weight, Evidence::of("f"));
+            }
+            if let Some(weight) = gap {
+                tally.gap(weight, Gap::new("g"));
+            }
             let judgement = tally.judgement();
             assert_eq!((judgement.verdict.word(), judgement.weight), (word, weight), "{proof} {fault:?} {gap:?}");
         }

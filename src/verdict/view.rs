@@ -4,6 +4,7 @@ use super::Options;
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{BootEntry, Guest, Image, Initrd, Kernel, Mount, OsRelease, Package, PartitionTable, Root, Volume};
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 /// A top-level field of [`Guest`], as checks declare them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +67,14 @@ pub struct View<'a> {
     guest: &'a Guest,
     options: &'a Options,
     reads: &'static [FactName],
-    gaps: RefCell<Vec<Gap>>,
+    gaps: RefCell<Gaps>,
+}
+
+/// Gaps in the order in which they were met, each once.
+#[derive(Debug, Default)]
+struct Gaps {
+    order: Vec<Gap>,
+    known: HashSet<Gap>,
 }
 
 impl<'a> View<'a> {
@@ -82,7 +90,7 @@ impl<'a> View<'a> {
 
     /// The gaps met so far.
     pub fn gaps(&self) -> Vec<Gap> {
-        self.gaps.borrow().clone()
+        self.gaps.borrow().order.clone()
     }
 
     /// The value of a fact; where there is none, its gap is kept.
@@ -130,8 +138,8 @@ impl<'a> View<'a> {
     /// Keeps a gap that the check met by itself.
     pub fn miss(&self, gap: Gap) {
         let mut gaps = self.gaps.borrow_mut();
-        if !gaps.contains(&gap) {
-            gaps.push(gap);
+        if gaps.known.insert(gap.clone()) {
+            gaps.order.push(gap);
         }
     }
 
@@ -139,7 +147,7 @@ impl<'a> View<'a> {
     pub fn apart<T>(&self, part: impl FnOnce(&Self) -> T) -> (T, Vec<Gap>) {
         let inner = Self { guest: self.guest, options: self.options, reads: self.reads, gaps: RefCell::default() };
         let result = part(&inner);
-        (result, inner.gaps.into_inner())
+        (result, inner.gaps.into_inner().order)
     }
 
     fn declared(&self, name: FactName) {

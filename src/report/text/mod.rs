@@ -85,6 +85,9 @@ fn write_finding(page: &mut Page, finding: &Finding, verbosity: Verbosity) {
     page.line(&format!("{head}: {title}"));
     for evidence in finding.evidence.iter().take(MAX_PLACES) {
         write_place(page, evidence);
+        if let Some(entry) = evidence.entry.as_ref().filter(|_| finding.entries.len() > 1) {
+            page.line(&format!("   = boot entry: {}", escape(entry)));
+        }
     }
     let left = finding.evidence.len().saturating_sub(MAX_PLACES);
     if left > 0 {
@@ -93,11 +96,12 @@ fn write_finding(page: &mut Page, finding: &Finding, verbosity: Verbosity) {
     if verbosity == Verbosity::Verbose {
         write_notes(page, finding);
     }
+    // Where the exact mend stands at its place, nothing more needs to be said.
+    if finding.evidence.iter().any(|evidence| evidence.fix.is_some()) {
+        return;
+    }
     page.folded("   = why: ", finding.why);
-    // The exact mend stands at its place.
-    if finding.evidence.iter().all(|evidence| evidence.fix.is_none())
-        && let Some(fix) = &finding.fix
-    {
+    if let Some(fix) = &finding.fix {
         page.folded("   = fix: ", fix);
     }
 }

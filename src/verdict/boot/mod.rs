@@ -15,6 +15,9 @@ use super::{EntryVerdict, Evidence, Judgement, Lookup, Tally, Verdict, View, Wei
 use crate::fact::Gap;
 use crate::guest::{Attempt, BootEntry, Initrd, Kernel};
 
+/// Boot entries judged that start differently; a Debian that kept twenty kernels has twenty.
+pub(super) const MAX_STARTS: usize = 64;
+
 /// Judges one kernel start into the tally; gaps that the view meets count as well.
 pub type Rule = fn(&Start<'_, '_>, &mut Tally);
 
@@ -184,13 +187,27 @@ impl<'v, 'a> Start<'v, 'a> {
     }
 }
 
-/// Judges every boot entry by `rule`. `path` are the rules that an attempt must pass to boot at all: a later attempt
-/// that fails one of them is no way out for the first.
-pub fn each_entry(view: &View<'_>, tally: &mut Tally, rule: Rule, path: &[Rule]) {
+/// How entries are judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Course {
+    /// What is judged.
+    pub rule: Rule,
+    /// What an attempt must pass to boot at all: a later one that fails it is no way out for the first.
+    pub path: &'static [Rule],
+    /// A kernel that fails the rule does not boot, so that a later attempt may take its place.
+    pub is_fatal: bool,
+}
+
+/// Judges every boot entry.
+pub fn each_entry(view: &View<'_>, tally: &mut Tally, course: &Course) {
     let entries = view.boot_entries().map(|listing| view.all(listing)).unwrap_or_default();
-    let groups = groups(view, entries);
-    for group in &groups {
-        let judgement = judge_entry(view, group.first, rule, path);
+    let mut groups = groups(view, entries);
+    groups.sort_by_key(|group| !group.is_default);
+    if groups.len() > MAX_STARTS {
+        view.miss(Gap::new(format!("more than {MAX_STARTS} different boot entries: the rest was not judged")));
+    }
+    for group in groups.iter().take(MAX_STARTS) {
+        let judgement = judge_entry(view, group.first, course);
         let word = judgement.verdict.word();
         let most = if group.is_default { Weight::Full } else { Weight::Minor };
         judgement.notes.into_iter().for_each(|note| tally.note(note));
@@ -240,9 +257,14 @@ fn key_of(entry: &BootEntry) -> Option<Vec<AttemptKey<'_>>> {
     attempts.items.iter().map(|a| Some((a.kernel.as_str(), a.initrds.known()?.as_slice(), key(a)?))).collect()
 }
 
-/// The first attempt decides. Where it fails, reboots by `panic=` and a later one gets through, the fault is minor;
-/// where it does not boot for another reason, the one that boots in its place must hold as well.
-fn judge_entry(view: &View<'_>, entry: &BootEntry, rule: Rule, path: &[Rule]) -> Judgement {
+fn has_initrd(attempt: &Attempt) -> bool {
+    attempt.initrds.known().is_some_and(|paths| !paths.is_empty())
+}
+
+/// The first attempt decides. Where it does not boot, reboots by `panic=` and a later one gets through, the fault is
+/// minor; where it does not boot for another reason, the one that boots in its place must hold as well.
+fn judge_entry(view: &View<'_>, entry: &BootEntry, course: &Course) -> Judgement {
+    let Course { rule, path, is_fatal } = *course;
     let (attempts, gaps) = view.apart(|view| {
         let attempts = view.need(&entry.attempts).map(|listing| view.all(listing)).unwrap_or_default();
         if attempts.is_empty() {
@@ -253,7 +275,7 @@ fn judge_entry(view: &View<'_>, entry: &BootEntry, rule: Rule, path: &[Rule]) ->
     if !gaps.is_empty() {
         return Verdict::Unknown(gaps).into();
     }
-    let is_beside_initrd = attempts.iter().any(|attempt| attempt.initrds.known().is_none_or(|paths| !paths.is_empty()));
+    let is_beside_initrd = attempts.iter().any(has_initrd);
     let judge = |attempt: &Attempt, rule: Rule| judge_attempt(view, entry, attempt, is_beside_initrd, rule);
     let boots = |attempt: &Attempt| path.iter().all(|rule| passes(&judge(attempt, *rule)));
     let fails_over =
@@ -265,12 +287,13 @@ fn judge_entry(view: &View<'_>, entry: &BootEntry, rule: Rule, path: &[Rule]) ->
     }
     let tried = later.iter().zip(attempts).take_while(|(_, before)| fails_over(before)).map(|(later, _)| later);
     let takes_over: Vec<Judgement> = tried.filter(|later| boots(later)).map(|later| judge(later, rule)).collect();
+    let is_replaced = path.iter().any(|rule| is_fault(&judge(first, *rule)));
     if passes(&judgement) {
-        let is_replaced = path.iter().any(|rule| is_fault(&judge(first, *rule)));
         let worst = takes_over.into_iter().find(|later| !passes(later));
         return if is_replaced { worst.unwrap_or(judgement) } else { judgement };
     }
     if let Verdict::Fail(faults) = &mut judgement.verdict
+        && (is_fatal || is_replaced)
         && takes_over.iter().any(passes)
     {
         for fault in faults {

@@ -3,7 +3,10 @@
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{Kernel, Module, ModuleTree};
 use crate::verdict::{Evidence, Lookup, View};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+
+/// Modules that one module may depend on; amdgpu of a desktop kernel needs 40.
+const MAX_CLOSURE: usize = 1024;
 
 /// Where a module is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,29 +47,52 @@ pub struct Shelf<'v, 'a> {
     view: &'v View<'a>,
     kernel: &'a Kernel,
     version: &'a str,
-    trees: Vec<(Option<&'a str>, &'a ModuleTree)>,
+    trees: Vec<&'a ModuleTree>,
     /// Lists that may hide a folder.
     lists: Vec<&'a Listing<ModuleTree>>,
     /// Why the root tree's folder may not be all there is.
     doubt: Option<Gap>,
+    files: HashMap<String, File<'a>>,
+    /// Built-in modules, and the list that says so.
+    builtin: HashMap<&'a str, String>,
+    has_builtin: bool,
 }
 
 impl<'v, 'a> Shelf<'v, 'a> {
-    /// An empty shelf of `kernel`, whose version is `version`.
+    /// A shelf of `kernel`, whose version is `version`, with nothing but what is built in.
     pub fn new(view: &'v View<'a>, kernel: &'a Kernel, version: &'a str) -> Self {
-        Self { view, kernel, version, trees: Vec::new(), lists: Vec::new(), doubt: None }
+        let mut shelf = Self {
+            view,
+            kernel,
+            version,
+            trees: Vec::new(),
+            lists: Vec::new(),
+            doubt: None,
+            files: HashMap::new(),
+            builtin: HashMap::new(),
+            has_builtin: false,
+        };
+        if let Some(tree) = shelf.root_tree() {
+            shelf.add_builtin(tree, &format!("{}/modules.builtin", tree.path));
+        }
+        shelf
     }
 
     /// Adds the folders of an initrd; those of another version are invisible to this kernel.
     pub fn add_archive(&mut self, path: &'a str, trees: &'a Listing<ModuleTree>) {
         self.lists.push(trees);
-        self.trees
-            .extend(trees.items.iter().filter(|tree| tree.version == self.version).map(|tree| (Some(path), tree)));
+        let version = self.version;
+        for tree in trees.items.iter().filter(|tree| tree.version == version) {
+            self.add(tree, Some(path));
+            self.add_builtin(tree, path);
+        }
     }
 
     /// Adds the folder of the root tree, if it is this kernel's.
     pub fn add_root(&mut self) {
-        self.trees.extend(self.root_tree().map(|tree| (None, tree)));
+        if let Some(tree) = self.root_tree() {
+            self.add(tree, None);
+        }
         self.doubt = match &self.kernel.modules {
             Fact::Known(Some(tree)) if tree.version != self.version => {
                 let reason = format!("the module folder is of {}, the kernel is {}", tree.version, self.version);
@@ -77,9 +103,28 @@ impl<'v, 'a> Shelf<'v, 'a> {
         };
     }
 
+    fn add(&mut self, tree: &'a ModuleTree, archive: Option<&'a str>) {
+        self.trees.push(tree);
+        let files = tree.files.known().map(|files| files.items.as_slice()).unwrap_or_default();
+        for path in files {
+            if let Some(name) = module_name(path) {
+                self.files.entry(name).or_insert(File { archive, tree, path });
+            }
+        }
+    }
+
+    fn add_builtin(&mut self, tree: &'a ModuleTree, path: &str) {
+        if let Some(Some(names)) = tree.builtin.known() {
+            self.has_builtin = true;
+            for name in names {
+                self.builtin.entry(name).or_insert_with(|| path.to_owned());
+            }
+        }
+    }
+
     /// The folders of this kernel's version.
     pub fn trees(&self) -> impl Iterator<Item = &'a ModuleTree> {
-        self.trees.iter().map(|(_, tree)| *tree)
+        self.trees.iter().copied()
     }
 
     fn root_tree(&self) -> Option<&'a ModuleTree> {
@@ -89,52 +134,47 @@ impl<'v, 'a> Shelf<'v, 'a> {
 
     /// Where `module` is; `None` when that cannot be said.
     pub fn place(&self, module: &str) -> Option<Place<'a>> {
-        let is_module = self.option(module).is_some_and(|(value, _)| value != "y");
-        match self.built_in(module) {
-            Some(proof) if !is_module => return Some(Place::BuiltIn(proof)),
-            _ => {}
+        if let Some(proof) = self.built_in(module) {
+            return Some(Place::BuiltIn(proof));
         }
-        if let Some(file) = self.file(module) {
-            return Some(Place::File(file));
+        if let Some(file) = self.files.get(module) {
+            return Some(Place::File(*file));
         }
-        let claimed = self.built_in(module);
         self.view.certain(|view| {
-            if let Some(proof) = claimed {
-                view.miss(Gap::new(format!("{}, but the kernel's config says that {module} is not", proof.found)));
-            }
             self.looked_at_builtin(view, module);
             self.looked_everywhere(view);
             Place::Absent
         })
     }
 
-    /// Whether `module` is built in; `None` when that cannot be said.
-    pub fn is_built_in(&self, module: &str) -> Option<bool> {
-        match self.built_in(module) {
-            Some(_) if self.option(module).is_none_or(|(value, _)| value == "y") => Some(true),
-            Some(_) => self.place(module).map(|place| matches!(place, Place::BuiltIn(_))),
-            None => self.view.certain(|view| {
-                self.looked_at_builtin(view, module);
-                false
-            }),
+    /// Whether `module` is built in; `None` when that cannot be said, and why is kept by `view`.
+    pub fn is_built_in(&self, view: &View<'_>, module: &str) -> Option<bool> {
+        if self.built_in(module).is_some() {
+            return Some(true);
         }
+        view.certain(|view| {
+            self.looked_at_builtin(view, module);
+            false
+        })
     }
 
-    /// The proof that `module` is part of the kernel: a modules.builtin of this version, or `=y` in its config.
+    /// The proof that `module` is part of the kernel: a modules.builtin of this version or `=y` in its config, and
+    /// neither says otherwise. Every option asked for is a tristate, so that modules.builtin lists it when it is `y`.
     fn built_in(&self, module: &str) -> Option<Evidence> {
-        let root = self.root_tree().map(|tree| (None, tree));
-        for (archive, tree) in self.trees.iter().copied().chain(root) {
-            let names = tree.builtin.known().and_then(Option::as_ref);
-            if names.is_some_and(|names| names.iter().any(|name| name == module)) {
-                let path = archive.map_or_else(|| format!("{}/modules.builtin", tree.path), str::to_owned);
-                return Some(Evidence::at(path, format!("{module} is built in (modules.builtin of {})", tree.version)));
+        let option = self.option(module);
+        match (self.builtin.get(module), option) {
+            (Some(_), Some((value, _))) if value != "y" => None,
+            (Some(path), _) => {
+                let found = format!("{module} is built in (modules.builtin of {})", self.version);
+                Some(Evidence::at(path.clone(), found))
             }
+            (None, Some(("y", line))) if !self.has_builtin => {
+                let config = self.kernel.config.known()?.as_ref()?;
+                let found = format!("{module} is built in ({}=y)", option_of(module)?);
+                Some(Evidence::at(config.path.clone(), found).line(line))
+            }
+            (None, _) => None,
         }
-        let config = self.kernel.config.known()?.as_ref()?;
-        let (value, line) = self.option(module)?;
-        let option = option_of(module)?;
-        (value == "y")
-            .then(|| Evidence::at(config.path.clone(), format!("{module} is built in ({option}=y)")).line(line))
     }
 
     /// What the kernel's config says of `module`.
@@ -149,18 +189,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
     fn has_like(&self, name: &str) -> bool {
         let is_like =
             |module: &str| module.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
-        let root = self.root_tree();
-        let builtin = self.trees().chain(root).filter_map(|tree| tree.builtin.known()?.as_ref()).flatten();
-        let files = self.trees().filter_map(|tree| tree.files.known()).flat_map(|files| &files.items);
-        builtin.map(String::as_str).any(is_like)
-            || files.filter_map(|path| module_name(path)).any(|name| is_like(&name))
-    }
-
-    fn file(&self, module: &str) -> Option<File<'a>> {
-        self.trees.iter().find_map(|(archive, tree)| {
-            let path = tree.files.known()?.items.iter().find(|path| module_name(path).as_deref() == Some(module))?;
-            Some(File { archive: *archive, tree, path })
-        })
+        self.builtin.keys().any(|module| is_like(module)) || self.files.keys().any(|module| is_like(module))
     }
 
     /// Meets every gap that may hide a module file of this kernel.
@@ -168,7 +197,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
         for list in &self.lists {
             view.all(list);
         }
-        for (_, tree) in &self.trees {
+        for tree in &self.trees {
             if let Some(files) = view.need(&tree.files) {
                 view.all(files);
             }
@@ -180,18 +209,26 @@ impl<'v, 'a> Shelf<'v, 'a> {
 
     /// Meets every gap that may hide that `module` is built in; without any list to look at, that is one.
     fn looked_at_builtin(&self, view: &View<'_>, module: &str) {
-        let mut lists: usize = 0;
         let root = view.need(&self.kernel.modules).and_then(|_| self.root_tree());
         for tree in self.trees().chain(root) {
-            lists = lists.saturating_add(view.need(&tree.builtin).is_none_or(Option::is_some).into());
+            view.need(&tree.builtin);
         }
-        let is_in_config = self.option(module).is_some();
-        if lists == 0 && !is_in_config {
-            view.need(&self.kernel.config);
-            view.miss(Gap::new(format!(
-                "whether {module} is built into {} cannot be said: there is no modules.builtin of {} and no kernel config that names it",
-                self.kernel.path, self.version
-            )));
+        let is_in_list = self.builtin.contains_key(module);
+        match self.option(module) {
+            Some((value, _)) if self.has_builtin && is_in_list != (value == "y") => {
+                let reason =
+                    format!("modules.builtin and the kernel's config disagree on whether {module} is built in");
+                view.miss(Gap::at(self.kernel.path.clone(), reason));
+            }
+            None if !self.has_builtin => {
+                view.need(&self.kernel.config);
+                let reason = format!(
+                    "whether {module} is built in cannot be said: there is no modules.builtin of {} and no config that names it",
+                    self.version
+                );
+                view.miss(Gap::at(self.kernel.path.clone(), reason));
+            }
+            _ => {}
         }
     }
 
@@ -224,6 +261,11 @@ impl<'v, 'a> Shelf<'v, 'a> {
         while let Some(name) = queue.pop() {
             if !seen.insert(name.clone()) {
                 continue;
+            }
+            if seen.len() > MAX_CLOSURE {
+                let reason = format!("{module} depends on more than {MAX_CLOSURE} modules");
+                self.view.miss(Gap::at(self.kernel.path.clone(), reason));
+                break;
             }
             let Some(Place::File(file)) = self.place(&name) else { continue };
             let Some(record) = self.record(&file) else { continue };

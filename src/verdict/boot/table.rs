@@ -1,6 +1,6 @@
 //! The boot-entry table of the report: where each kernel finds the modules that its boot needs.
 
-use super::{Place, Start, groups, root_driver};
+use super::{MAX_STARTS, Place, Start, groups, has_initrd, root_driver};
 use crate::guest::Guest;
 use crate::verdict::{FactName, Options, Tally, View};
 
@@ -34,10 +34,10 @@ pub fn boot_table(guest: &Guest, options: &Options) -> BootTable {
     let mut table = BootTable { columns: MODULES.to_vec(), rows: Vec::new() };
     table.columns.push("root driver");
     let entries = view.boot_entries().map(|entries| entries.items.as_slice()).unwrap_or_default();
-    for group in groups(&view, entries) {
+    for group in groups(&view, entries).into_iter().take(MAX_STARTS) {
         let attempts = group.first.attempts.known().map(|attempts| attempts.items.as_slice()).unwrap_or_default();
         let Some(attempt) = attempts.first() else { continue };
-        let is_beside_initrd = attempts.iter().any(|a| a.initrds.known().is_none_or(|paths| !paths.is_empty()));
+        let is_beside_initrd = attempts.iter().any(has_initrd);
         let start = Start { view: &view, entry: group.first, attempt, is_beside_initrd };
         let version = start.kernel().and_then(|kernel| kernel.version.known());
         let name = version.unwrap_or(&group.first.title).clone();

@@ -1,6 +1,6 @@
 //! What the boot loader starts is there: kernel, initrds that Linux unpacks, and an `/init` in them.
 
-use super::{BOOT_FACTS, BOOT_PATH, Check};
+use super::{BOOT_FACTS, Check, boots_by};
 use crate::fact::Gap;
 use crate::guest::Initrd;
 use crate::verdict::boot::{Start, each_entry};
@@ -20,7 +20,7 @@ pub(super) const CHECK: Check = Check {
     ],
     source: "Linux init/initramfs.c and init/main.c (ramdisk_execute_command); GRUB manual, commands linux and initrd",
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, judge, BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(judge)),
 };
 
 pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {

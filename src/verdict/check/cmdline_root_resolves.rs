@@ -1,6 +1,6 @@
 //! `root=` names exactly one volume of the image, and it is the root.
 
-use super::{BOOT_FACTS, BOOT_PATH, Check, cmdline_root_stable};
+use super::{BOOT_FACTS, Check, boots_by, cmdline_root_stable};
 use crate::fact::Gap;
 use crate::guest::Volume;
 use crate::verdict::boot::{Start, each_entry, root_volume};
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     family_fixes: &[("debian", "update-grub"), ("fedora", "grubby --update-kernel=ALL --args=root=UUID=…")],
     source: "Linux init/do_mounts.c and block/early-lookup.c (without an initrd only PARTUUID and PARTLABEL); man 7 dracut.cmdline",
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, judge, BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(judge)),
 };
 
 pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {

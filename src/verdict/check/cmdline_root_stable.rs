@@ -1,6 +1,6 @@
 //! `root=` names the root file system by what it is, not by the bus it hangs on.
 
-use super::{BOOT_FACTS, BOOT_PATH, Check};
+use super::{BOOT_FACTS, Check, boots_by};
 use crate::fact::Gap;
 use crate::verdict::boot::{Start, each_entry, root_volume};
 use crate::verdict::spec::{Spec, stable_name};
@@ -22,7 +22,7 @@ pub(super) const CHECK: Check = Check {
     ],
     source: "Linux admin-guide/kernel-parameters.txt (root=); Nova user guide, block device mapping: device names are not guaranteed",
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, judge, BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(judge)),
 };
 
 pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {

@@ -30,6 +30,7 @@ fn run(view: &View<'_>, tally: &mut Tally) {
             Spec::Other => tally.gap(row.weight, not_understood(PATH, &row.mount.spec)),
         }
     }
+    tally.not_applicable("no row of /etc/fstab names a volume");
 }
 
 fn judge_named(view: &View<'_>, tally: &mut Tally, row: &Row<'_>) {

@@ -31,6 +31,7 @@ fn run(view: &View<'_>, tally: &mut Tally) {
             tally.gap(row.weight, gap);
         }
     }
+    tally.not_applicable("no row of /etc/fstab names a volume");
 }
 
 /// The volume that the row mounts; faults go to the tally, gaps to the view.

@@ -1,6 +1,6 @@
 //! The initrd's modules are those of the kernel that is started with it.
 
-use super::{BOOT_FACTS, BOOT_PATH, Check};
+use super::{BOOT_FACTS, Check, boots_by};
 use crate::guest::Initrd;
 use crate::verdict::boot::{Shelf, Start, each_entry, root_driver};
 use crate::verdict::{Tally, Weight};
@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "modprobe looks only in /lib/modules/VERSION of the running kernel, and Linux refuses modules of another version (vermagic).",
     fix: "Build the initrd again for the version of the kernel that the boot entry starts.",
     family_fixes: &[
+        ("dracut", "dracut -f --regenerate-all"),
         ("debian", "update-initramfs -c -k all && update-grub"),
         ("fedora", "dracut -f --regenerate-all"),
         ("suse", "dracut -f --regenerate-all"),
@@ -19,7 +20,7 @@ pub(super) const CHECK: Check = Check {
     ],
     source: "Linux kernel/module/main.c (check_modinfo, same_magic); man 8 modprobe",
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, judge, BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(judge)),
 };
 
 pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
@@ -52,16 +53,23 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
 /// No module of this version: fine where the kernel needs none to mount its root.
 fn judge_without(start: &Start<'_, '_>, tally: &mut Tally, shelf: &Shelf<'_, '_>, archives: &[&Initrd]) {
     let Some(driver) = root_driver(start.view) else { return };
-    let all = |modules: &[&str]| modules.iter().map(|module| shelf.is_built_in(module)).collect::<Option<Vec<_>>>();
-    let (Some(path), Some(blk), Some(scsi)) =
-        (all(&["virtio_pci", driver]), all(&["virtio_blk"]), all(&["virtio_scsi", "scsi_mod", "sd_mod"]))
-    else {
-        return;
-    };
-    let holds = |places: &[bool]| places.iter().all(|place| *place);
-    if holds(&path) && (holds(&blk) || holds(&scsi)) {
-        let found = "all that mounts the root file system is built into the kernel";
-        return tally.proof(start.at(start.attempt.kernel.clone(), found));
+    let (is_whole, gaps) = start.view.apart(|view| {
+        let all = |modules: &[&str]| every(modules.iter().map(|module| shelf.is_built_in(view, module)));
+        let bus = either(all(&["virtio_blk"]), all(&["virtio_scsi", "scsi_mod", "sd_mod"]));
+        every([all(&["virtio_pci", driver]), bus])
+    });
+    match is_whole {
+        Some(true) => {
+            let found = "all that mounts the root file system is built into the kernel";
+            return tally.proof(start.at(start.attempt.kernel.clone(), found));
+        }
+        Some(false) => {}
+        None => {
+            for gap in gaps {
+                start.view.miss(gap);
+            }
+            return;
+        }
     }
     if start.view.certain(|view| shelf.looked_everywhere(view)).is_none() {
         return;
@@ -75,6 +83,17 @@ fn judge_without(start: &Start<'_, '_>, tally: &mut Tally, shelf: &Shelf<'_, '_>
     let evidence =
         start.at(start.archive_path(), found).expected(format!("modules of {version}, the kernel's version"));
     start.missing(tally, Weight::Full, evidence);
+}
+
+/// True when all are, false when one is not, unknown otherwise.
+fn every(answers: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
+    let answers: Vec<Option<bool>> = answers.into_iter().collect();
+    if answers.contains(&Some(false)) { Some(false) } else { answers.iter().all(Option::is_some).then_some(true) }
+}
+
+/// True when one is, false when none is, unknown otherwise.
+fn either(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+    every([a, b].map(|answer| answer.map(|is| !is))).map(|is| !is)
 }
 
 fn versions(initrd: &Initrd) -> Vec<&str> {

@@ -1,6 +1,6 @@
 //! What the boot drivers of the initrd depend on is in the initrd too, and so is the root file system's driver.
 
-use super::{BOOT_FACTS, BOOT_PATH, Check, initrd_virtio};
+use super::{BOOT_FACTS, Check, boots_by, initrd_virtio};
 use crate::verdict::boot::{Place, Start, each_entry, root_driver};
 use crate::verdict::{Tally, Weight};
 
@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     why: "modprobe loads a module only after all modules that it depends on; one that is missing in the initrd stops the whole chain, and the root disk with it.",
     fix: "Build the initrd of every kernel again with its own tool, which copies dependencies along.",
     family_fixes: &[
+        ("dracut", "dracut -f --regenerate-all"),
         ("debian", "update-initramfs -u -k all"),
         ("fedora", "dracut -f --regenerate-all"),
         ("suse", "dracut -f --regenerate-all"),
@@ -19,7 +20,7 @@ pub(super) const CHECK: Check = Check {
     ],
     source: "man 8 modprobe; man 8 depmod; .modinfo depends= of each module",
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, judge, BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(judge)),
 };
 
 pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
@@ -32,6 +33,9 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     }
     let driver = root_driver(start.view);
     roots.extend(driver);
+    let required = &start.view.options().require_in_initrd;
+    let is_required = |module: &str| required.iter().any(|required| required == module);
+    roots.extend(required.iter().map(String::as_str).filter(|module| !roots.contains(module)).collect::<Vec<_>>());
     for module in roots {
         match shelf.place(module) {
             Some(Place::File(_)) => {
@@ -60,6 +64,10 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
                 let found =
                     format!("the root file system is read by {module}: {}", initrd_virtio::absent(start, module));
                 start.missing(tally, Weight::Full, start.at(start.archive_path(), found));
+            }
+            Some(Place::Absent) if is_required(module) && module != "virtio_net" => {
+                let found = format!("--require-in-initrd {module}: {}", initrd_virtio::absent(start, module));
+                tally.fault(Weight::Full, start.at(start.archive_path(), found).expected(format!("{module}.ko")));
             }
             // Its own check says so; what depends on it is told above.
             Some(Place::Absent) | None => {}

@@ -1,6 +1,6 @@
 //! The drivers of virtio's bus and disks are there before the root file system is mounted: three checks, one rule.
 
-use super::{BOOT_FACTS, BOOT_PATH, Check};
+use super::{BOOT_FACTS, Check, boots_by};
 use crate::verdict::boot::{Place, Start, each_entry, place_of};
 use crate::verdict::{Tally, Weight};
 
@@ -13,6 +13,10 @@ pub(super) const PCI: Check = Check {
     why: "Every virtio disk and network card of a Nova instance hangs on virtio_pci; without it the kernel finds no root disk and stops in the initramfs shell.",
     fix: "Add virtio_pci to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
+        (
+            "dracut",
+            "echo 'add_drivers+=\" virtio_pci \"' > /etc/dracut.conf.d/virtio-pci.conf && dracut -f --regenerate-all",
+        ),
         ("debian", "echo virtio_pci >> /etc/initramfs-tools/modules && update-initramfs -u -k all"),
         (
             "fedora",
@@ -27,7 +31,7 @@ pub(super) const PCI: Check = Check {
     ],
     source: SOURCE,
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, pci, BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(pci)),
 };
 
 pub(super) const BLK: Check = Check {
@@ -37,6 +41,10 @@ pub(super) const BLK: Check = Check {
     why: "With hw_disk_bus=virtio, and where an image says nothing, the root disk is virtio-blk; without its driver the kernel stops in the initramfs shell.",
     fix: "Add virtio_blk to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
+        (
+            "dracut",
+            "echo 'add_drivers+=\" virtio_blk \"' > /etc/dracut.conf.d/virtio-blk.conf && dracut -f --regenerate-all",
+        ),
         ("debian", "echo virtio_blk >> /etc/initramfs-tools/modules && update-initramfs -u -k all"),
         (
             "fedora",
@@ -51,7 +59,7 @@ pub(super) const BLK: Check = Check {
     ],
     source: SOURCE,
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, |start, tally| in_initrd(start, tally, BLK_MODULES), BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(|start, tally| in_initrd(start, tally, BLK_MODULES))),
 };
 
 pub(super) const SCSI: Check = Check {
@@ -61,6 +69,10 @@ pub(super) const SCSI: Check = Check {
     why: "With hw_disk_bus=scsi and hw_scsi_model=virtio-scsi the root disk hangs on virtio_scsi, scsi_mod and sd_mod; without one of them the kernel stops in the initramfs shell.",
     fix: "Add virtio_scsi and sd_mod to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
+        (
+            "dracut",
+            "echo 'add_drivers+=\" virtio_scsi sd_mod \"' > /etc/dracut.conf.d/virtio-scsi.conf && dracut -f --regenerate-all",
+        ),
         ("debian", "printf 'virtio_scsi\\nsd_mod\\n' >> /etc/initramfs-tools/modules && update-initramfs -u -k all"),
         (
             "fedora",
@@ -75,7 +87,7 @@ pub(super) const SCSI: Check = Check {
     ],
     source: SOURCE,
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, |start, tally| in_initrd(start, tally, SCSI_MODULES), BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &boots_by(|start, tally| in_initrd(start, tally, SCSI_MODULES))),
 };
 
 pub(super) const PCI_MODULES: &[&str] = &["virtio_pci"];

@@ -1,7 +1,7 @@
 //! The network card's driver is somewhere: in the root tree at least, in the initrd where that one needs the network.
 
 use super::{BOOT_FACTS, BOOT_PATH, Check, initrd_virtio};
-use crate::verdict::boot::{Place, Shelf, Start, each_entry, place_of};
+use crate::verdict::boot::{Course, Place, Shelf, Start, each_entry, place_of};
 use crate::verdict::{Evidence, Tally, Weight};
 
 const MODULE: &str = "virtio_net";
@@ -13,6 +13,10 @@ pub(super) const CHECK: Check = Check {
     why: "Nova's network card is virtio-net: without its driver the instance has no network, and an initrd that needs the network (ip=, netroot=, a root on nfs) waits for it before the root file system is there.",
     fix: "Add virtio_net to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
+        (
+            "dracut",
+            "echo 'add_drivers+=\" virtio_net \"' > /etc/dracut.conf.d/virtio-net.conf && dracut -f --regenerate-all",
+        ),
         ("debian", "echo virtio_net >> /etc/initramfs-tools/modules && update-initramfs -u -k all"),
         (
             "fedora",
@@ -27,7 +31,7 @@ pub(super) const CHECK: Check = Check {
     ],
     source: "man 7 dracut.cmdline; man 7 initramfs-tools; Nova network model vif_model=virtio",
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, judge, BOOT_PATH),
+    run: |view, tally| each_entry(view, tally, &Course { rule: judge, path: BOOT_PATH, is_fatal: false }),
 };
 
 fn judge(start: &Start<'_, '_>, tally: &mut Tally) {

@@ -15,9 +15,9 @@ mod initrd_virtio_net;
 mod package_installed;
 mod virtual_size_sane;
 
-use super::boot::Rule;
+use super::boot::{Course, Rule};
 use super::{FactName, Judgement, Options, Tally, View, Weight};
-use crate::guest::{Guest, OsRelease};
+use crate::guest::Guest;
 
 /// A rule over facts.
 #[derive(Debug)]
@@ -32,7 +32,8 @@ pub struct Check {
     pub why: &'static str,
     /// How to mend it, wherever no family has its own way.
     pub fix: &'static str,
-    /// How to mend it in a family of distributions: an `ID` or `ID_LIKE` of os-release, and the command.
+    /// How to mend it in a family of distributions: an `ID` or `ID_LIKE` of os-release, and the command. `dracut`
+    /// stands for whatever distribution has that package.
     pub family_fixes: &'static [(&'static str, &'static str)],
     /// Where the rule comes from.
     pub source: &'static str,
@@ -88,6 +89,11 @@ pub const COMING: &[&str] = &[
     "password-unset",
 ];
 
+/// Judges entries by a rule without which a kernel does not boot.
+const fn boots_by(rule: Rule) -> Course {
+    Course { rule, path: BOOT_PATH, is_fatal: true }
+}
+
 /// What an attempt must pass to boot at all, on whichever bus.
 const BOOT_PATH: &[Rule] = &[
     boot_entry_resolves::judge,
@@ -117,9 +123,13 @@ impl Check {
         tally.judgement()
     }
 
-    /// How to mend it on this distribution.
-    pub fn fix_for(&self, os: Option<&OsRelease>) -> &'static str {
-        let is_like = |family: &str| os.is_some_and(|os| os.id == family || os.id_like.iter().any(|id| id == family));
+    /// How to mend it in this guest.
+    pub fn fix_for(&self, guest: &Guest) -> &'static str {
+        let os = guest.os.known();
+        let packages = guest.packages.known().map(|packages| packages.items.as_slice()).unwrap_or_default();
+        let is_named = |family: &str| os.is_some_and(|os| os.id == family || os.id_like.iter().any(|id| id == family));
+        let has = |name: &str| packages.iter().any(|package| package.name == name && package.state.is_none());
+        let is_like = |family: &str| is_named(family) || (family == "dracut" && has(family));
         self.family_fixes.iter().find(|(family, _)| is_like(family)).map_or(self.fix, |(_, fix)| fix)
     }
 }

@@ -40,7 +40,9 @@ fn run(view: &View<'_>, tally: &mut Tally) {
         None => volumes.iter().map(end).max(),
     };
     let Some(used) = used else { return };
-    if size > used.saturating_mul(SPARE) {
+    if used > size {
+        fault(tally, format!("the partition table uses byte {used}"), format!("at most the virtual size, {size}"));
+    } else if size > used.saturating_mul(SPARE) {
         let found =
             format!("the virtual size is {} MiB, the last used byte at {} MiB", size.div_ceil(MIB), used.div_ceil(MIB));
         fault(tally, found, format!("at most {SPARE} times the used part"));
