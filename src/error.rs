@@ -13,7 +13,7 @@ pub enum ErrorKind {
     Corrupt,
     /// The bytes may be right, but this version does not read them.
     Unsupported,
-    /// A limit of [`crate::limits`] was reached.
+    /// A bound of `limits.rs` was reached.
     TooLarge,
     /// What was asked for is not there.
     NotFound,

@@ -1,14 +1,28 @@
 //! Parse, dispatch, print the error, exit code.
 
-use bootworthy::cli::Cli;
-use bootworthy::command;
+use bootworthy::cli::{Cli, Command};
+use bootworthy::{command, worker};
 use clap::Parser as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return command::usage(&error),
-    };
-    command::run(cli.command).unwrap_or_else(|error| command::failed(&error))
+    match Cli::try_parse() {
+        Ok(cli) => run(cli.command).unwrap_or_else(|error| command::failed(&error)),
+        Err(error) => command::usage(&error),
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Check(args) => command::check::run(&args),
+        Command::Properties(args) => command::properties::run(&args),
+        Command::Inspect(args) => command::inspect::run(&args),
+        Command::Initrd(args) => command::initrd::run(&args),
+        Command::Checks(args) => command::checks::run(&args),
+        Command::Explain(args) => command::explain::run(&args),
+        Command::Worker { request } => {
+            worker::serve(&request)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }

@@ -9,7 +9,6 @@ pub mod inspect;
 mod judging;
 pub mod properties;
 
-use crate::cli::Command;
 use crate::error::Error;
 use crate::report::escape;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
@@ -39,22 +38,6 @@ impl std::fmt::Display for Usage {
 }
 
 impl std::error::Error for Usage {}
-
-/// Runs a subcommand; its exit code is what verdicts say.
-pub fn run(command: Command) -> anyhow::Result<ExitCode> {
-    match command {
-        Command::Check(args) => check::run(&args),
-        Command::Properties(args) => properties::run(&args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Initrd(args) => initrd::run(&args),
-        Command::Checks(args) => checks::run(&args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Worker { request } => {
-            crate::worker::serve(&request)?;
-            Ok(ExitCode::SUCCESS)
-        }
-    }
-}
 
 /// Prints what clap has to say: help and version to standard output, mistakes to standard error with exit 2.
 pub fn usage(error: &clap::Error) -> ExitCode {

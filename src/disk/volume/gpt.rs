@@ -135,7 +135,7 @@ fn backup_of(primary: &Copy, disk: &Bytes, sector: u64, limits: &Limits, flaws: 
             None
         }
         Err(error) => {
-            flaws.items.push(flaw("gpt-backup-bad", error.to_string(), false));
+            flaws.items.push(flaw("gpt-backup-bad", error.to_string(), true));
             None
         }
     }

@@ -67,12 +67,18 @@ fn flaws(header: &Header) -> Listing<Flaw> {
         "qcow2-corrupt",
         "the corrupt bit is set: QEMU found its tables contradicting; `qemu-img check -r all` repairs a copy",
     );
-    add(
+    // Whoever names the other file knows of it, and what is judged is the disk that both make together.
+    let mut note = |has: bool, id: &str, found: &str| {
+        if has {
+            flaws.push(Flaw { id: id.to_owned(), found: found.to_owned(), fatal: false });
+        }
+    };
+    note(
         header.backing.is_some(),
         "qcow2-backing-file",
         "the image is an overlay: Glance refuses it until it is flattened with `qemu-img convert`",
     );
-    add(
+    note(
         header.incompatible & DATA_FILE != 0,
         "qcow2-data-file",
         "the image keeps its data in another file: Glance refuses it until it is converted with `qemu-img convert`",
