@@ -280,7 +280,7 @@ fn open_image(name: &str) -> Tree {
             partuuid: partition.uuid,
             partlabel: partition.label,
             kind: partition.kind,
-            identity: Some(opened.as_ref().map(|filesystem| filesystem.identity()).unwrap_or_default()),
+            identity: opened.as_ref().ok().map(|filesystem| filesystem.identity()),
             filesystem: opened,
         }
     };

@@ -1,7 +1,7 @@
 //! The volumes of one disk, under the names that boot loaders, kernels and fstab give them.
 
 use crate::disk::filesystem::{FileSystem, Identity, Root};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use std::fmt;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ pub struct OpenVolume {
     pub partlabel: Option<String>,
     /// Type GUID (lower case) or MBR type (`0x83`).
     pub kind: String,
-    /// Type, UUID and label: all empty where no known signature stands, `None` when the volume could not be read.
+    /// Type, UUID and label; `None` when the volume could not be read, or no known signature stands on it.
     pub identity: Option<Identity>,
     /// Its files, or why they cannot be read.
     pub filesystem: Result<Rc<dyn FileSystem>>,
@@ -36,6 +36,16 @@ impl OpenVolume {
             Some(number) => format!("partition {number}"),
             None => "the directory".to_owned(),
         }
+    }
+
+    /// Whether it may hold what was not seen: a volume without any known signature (`NotFound`) and swap do not.
+    pub(crate) fn is_unseen(&self) -> bool {
+        let is_swap = self.identity.as_ref().is_some_and(|identity| identity.kind == "swap");
+        self.filesystem.as_ref().is_err_and(|error| error.kind != ErrorKind::NotFound && !is_swap)
+    }
+
+    fn is_blind(&self) -> bool {
+        self.identity.is_none() && self.is_unseen()
     }
 
     fn tag(&self, tag: Tag) -> Option<&str> {
@@ -108,7 +118,7 @@ impl Disk {
             Tag::Label | Tag::PartLabel => found == value,
         };
         let at = self.volumes.iter().position(|volume| volume.tag(tag).is_some_and(is_same));
-        let is_blind = matches!(tag, Tag::Uuid | Tag::Label) && self.volumes.iter().any(|it| it.identity.is_none());
+        let is_blind = matches!(tag, Tag::Uuid | Tag::Label) && self.volumes.iter().any(OpenVolume::is_blind);
         match at {
             Some(index) => Found::At(index),
             None if is_blind || self.is_directory() => Found::Unclear,

@@ -95,12 +95,10 @@ impl Menu<'_> {
 
     /// A volume that cannot be read may hold a configuration; one without a known signature, or swap, does not.
     fn unopened(&mut self) {
-        for volume in &self.disk.volumes {
-            let kind = volume.identity.as_ref().map(|identity| identity.kind.as_str());
-            if let (Err(error), false) = (&volume.filesystem, matches!(kind, Some("" | "swap"))) {
-                let reason = format!("{} may hold a boot configuration and is not read: {error}", volume.display());
-                self.gaps.push(Gap::new(reason));
-            }
+        for volume in self.disk.volumes.iter().filter(|volume| volume.is_unseen()) {
+            let Err(error) = &volume.filesystem else { continue };
+            let reason = format!("{} may hold a boot configuration and is not read: {error}", volume.display());
+            self.gaps.push(Gap::new(reason));
         }
     }
 
@@ -290,6 +288,10 @@ mod tests {
         unopened.filesystem = Err(crate::error::Error::unsupported("btrfs", "this version does not read it"));
         let rows = found(vec![volume(1, root()), unopened], true);
         assert!(rows[2].starts_with("- partition 2 may hold a boot configuration"), "{rows:?}");
+        let mut blank = volume(2, Memory::new("", "", ""));
+        blank.filesystem = Err(crate::error::Error::not_found("file system"));
+        blank.identity = None;
+        assert_eq!(found(vec![volume(1, root()), blank], true).len(), 2, "a BIOS boot partition hides nothing");
         let broken = Memory::new("ext4", "", "").unreadable("/boot");
         assert!(found(vec![volume(1, broken)], true)[0].contains("Input/output error"));
     }
