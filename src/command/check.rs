@@ -26,7 +26,7 @@ pub struct Args {
 
 /// Inspects, judges, prints; exits as the verdict says.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (profile, options) = (args.judging.profile(), args.judging.options());
+    let (profile, options) = (args.judging.profile()?, args.judging.options());
     let inspected = args.images.inspect(&options.require_in_initrd)?;
     let report = |Inspected { name, result }| match result {
         Ok(guest) => assess(&name, *guest, profile, &options),

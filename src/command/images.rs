@@ -21,8 +21,8 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub(super) struct Images {
     /// Disk images (raw, qcow2), block devices or root directories
-    #[arg(value_name = "IMAGE", required_unless_present = "facts")]
-    images: Vec<PathBuf>,
+    #[arg(value_name = "IMAGE", required_unless_present = "facts", id = "images")]
+    paths: Vec<PathBuf>,
     /// Judge saved facts instead of an image (`-` reads standard input)
     #[arg(long, value_name = "FILE", conflicts_with = "images")]
     facts: Option<PathBuf>,
@@ -59,7 +59,7 @@ impl Images {
         if let Some(path) = &self.facts {
             return Ok(vec![Inspected { name: shown(path), result: saved(path) }]);
         }
-        if self.images.len() > 1 && (!self.backing.is_empty() || self.data_file.is_some() || self.root.is_some()) {
+        if self.paths.len() > 1 && (!self.backing.is_empty() || self.data_file.is_some() || self.root.is_some()) {
             let text = "--backing, --data-file and --root belong to one image; name one image at a time";
             return Err(Usage(text.to_owned()).into());
         }
@@ -69,10 +69,10 @@ impl Images {
         thread::scope(|scope| {
             // Asking for the processors reads files of the host; one image needs no answer.
             let processors = || thread::available_parallelism().map_or(1, usize::from);
-            let workers = if self.images.len() > 1 { processors().min(self.images.len()) } else { 1 };
+            let workers = if self.paths.len() > 1 { processors().min(self.paths.len()) } else { 1 };
             for _ in 0..workers {
                 scope.spawn(|| {
-                    while let Some((index, path)) = take(&next, &self.images) {
+                    while let Some((index, path)) = take(&next, &self.paths) {
                         let answer = self.one(path, modules, &bars);
                         answers.lock().unwrap_or_else(PoisonError::into_inner).push((index, answer));
                     }
@@ -84,7 +84,7 @@ impl Images {
         if self.stats {
             self.tell(&answers)?;
         }
-        let named = self.images.iter().map(|path| shown(path));
+        let named = self.paths.iter().map(|path| shown(path));
         Ok(named.zip(answers).map(|(name, (_, answer))| Inspected { name, result: answer.result }).collect())
     }
 
@@ -111,7 +111,7 @@ impl Images {
     fn tell(&self, answers: &[(usize, Answer)]) -> std::io::Result<()> {
         use std::io::Write as _;
         let mut err = std::io::stderr().lock();
-        for (path, (_, answer)) in self.images.iter().zip(answers) {
+        for (path, (_, answer)) in self.paths.iter().zip(answers) {
             let Stats { reads, bytes, cpu_us } = answer.stats;
             let name = escape(&shown(path));
             writeln!(err, "stats: {name}: {reads} reads, {bytes} bytes, {} ms of processor time", cpu_us / 1000)?;

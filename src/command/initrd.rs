@@ -6,6 +6,7 @@ use crate::guest::initrd::{Location, locate, locate_in};
 use crate::guest::{Guest, Initrd, ModuleTree, Options, Segment};
 use crate::report::{escape, human};
 use crate::worker::{self, Job, Kind};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -142,7 +143,7 @@ fn unread(gap: &Gap) -> String {
     format!("unknown: {path}{}\n", escape(&gap.reason))
 }
 
-/// What is wrong with the archive: fatal is what Linux refuses.
+/// What is wrong with the archive: fatal is what Linux refuses. Writing to a String cannot fail, here and below.
 fn flaws(initrd: &Initrd) -> (String, Standing) {
     let flaws = match &initrd.flaws {
         Fact::Known(flaws) => flaws,
@@ -152,7 +153,7 @@ fn flaws(initrd: &Initrd) -> (String, Standing) {
     let mut text = String::new();
     for flaw in &flaws.items {
         let word = if flaw.fatal { "error: Linux refuses this archive" } else { "warning" };
-        text += &format!("{word}: {} [{}]\n", escape(&flaw.found), escape(&flaw.id));
+        let _ = writeln!(text, "{word}: {} [{}]", escape(&flaw.found), escape(&flaw.id));
         if flaw.fatal {
             standing = Standing::Broken;
         }
@@ -177,7 +178,7 @@ fn drivers(guest: &Guest, initrd: &Initrd, allowed: &[String]) -> (String, Stand
     let mut best = Standing::Broken;
     for tree in &trees.items {
         let count = tree.files.known().map_or(0, |files| files.items.len());
-        text += &format!("{}: {count} modules\n", escape(&tree.version));
+        let _ = writeln!(text, "{}: {count} modules", escape(&tree.version));
         let mut worst = Standing::Sound;
         for name in DRIVERS {
             let mut location = locate_in(tree, name);
@@ -189,7 +190,7 @@ fn drivers(guest: &Guest, initrd: &Initrd, allowed: &[String]) -> (String, Stand
                 location = Location::BuiltIn;
             }
             let (words, standing) = describe_driver(&location, beside.as_ref());
-            text += &format!("  {name:<11}  {words}\n");
+            let _ = writeln!(text, "  {name:<11}  {words}");
             let is_allowed = location == Location::Missing && allowed.iter().any(|allowed| allowed == name);
             worst = worst.max(if is_allowed { Standing::Sound } else { standing });
         }

@@ -1,7 +1,8 @@
 //! How images are judged: shared by check and properties.
 
+use super::Usage;
 use crate::verdict::Options;
-use crate::verdict::profile::{PROFILES, Profile, Severity};
+use crate::verdict::profile::{self, PROFILES, Profile, Severity};
 use clap::builder::PossibleValuesParser;
 
 /// Shared options of judging.
@@ -19,10 +20,12 @@ pub(super) struct Judging {
 }
 
 impl Judging {
-    /// The profile; clap lets only names of [`PROFILES`] through, the first is the default.
-    pub(super) fn profile(&self) -> &'static Profile {
-        let named = PROFILES.iter().find(|profile| profile.name == self.profile);
-        named.unwrap_or(const { &PROFILES[0] })
+    /// The profile.
+    ///
+    /// # Errors
+    /// None in practice: clap lets only names of [`PROFILES`] through.
+    pub(super) fn profile(&self) -> Result<&'static Profile, Usage> {
+        profile::find(&self.profile).ok_or_else(|| Usage(format!("there is no profile {:?}", self.profile)))
     }
 
     /// The options of [`crate::verdict::assess`].

@@ -27,7 +27,7 @@ pub struct Args {
 
 /// Prints one manifest per image; nothing for one whose verdict is unknown.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (profile, options) = (args.judging.profile(), args.judging.options());
+    let (profile, options) = (args.judging.profile()?, args.judging.options());
     let mut outcomes = Vec::new();
     let mut texts = Vec::new();
     for Inspected { name, result } in args.images.inspect(&options.require_in_initrd)? {

@@ -74,7 +74,7 @@ pub fn inspect(input: Input, options: &Options, progress: &dyn Fn(&str)) -> Resu
     match input {
         Input::Image { name, file, overlays } => inspect_image(name, file, &overlays, options, progress),
         Input::Tree { name, directory } => inspect_tree(name, directory, options, progress),
-        Input::Initrd { name, file, root } => inspect_initrd(&name, &file, root, options),
+        Input::Initrd { name, file, root } => Ok(inspect_initrd(&name, &file, root, options)),
     }
 }
 
@@ -155,7 +155,7 @@ fn inspect_tree(name: String, directory: OwnedFd, options: &Options, progress: &
     Ok(guest)
 }
 
-fn inspect_initrd(name: &str, file: &Bytes, root: Option<OwnedFd>, options: &Options) -> Result<Guest> {
+fn inspect_initrd(name: &str, file: &Bytes, root: Option<OwnedFd>, options: &Options) -> Guest {
     let limits = &options.limits;
     let wanted = &options.wanted();
     let mut guest = blank();
@@ -175,7 +175,7 @@ fn inspect_initrd(name: &str, file: &Bytes, root: Option<OwnedFd>, options: &Opt
         guest.kernels = Fact::Known(trees.iter().map(kernel).collect::<Vec<_>>().into());
     }
     guest.initrds = Fact::Known(vec![initrd].into());
-    Ok(guest)
+    guest
 }
 
 /// Every volume's identity, and its file system where one can be read.

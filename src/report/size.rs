@@ -4,13 +4,13 @@ use crate::limits::{GIB, KIB, MIB};
 
 /// A size in the largest unit that gives a short number: `10 GiB`, `1.5 GiB`, `512 bytes`.
 pub fn human(bytes: u64) -> String {
-    for (unit, name) in [(GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")] {
-        if let Some(whole) = bytes.checked_div(unit).filter(|whole| *whole > 0) {
-            let tenths = (bytes % unit).saturating_mul(10) / unit;
-            return if tenths == 0 { format!("{whole} {name}") } else { format!("{whole}.{tenths} {name}") };
-        }
-    }
-    format!("{bytes} bytes")
+    let in_unit = |(unit, name): (u64, &str)| {
+        let whole = bytes.checked_div(unit).filter(|whole| *whole > 0)?;
+        let tenths = bytes.checked_rem(unit)?.saturating_mul(10).checked_div(unit)?;
+        Some(if tenths == 0 { format!("{whole} {name}") } else { format!("{whole}.{tenths} {name}") })
+    };
+    let text = [(GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")].into_iter().find_map(in_unit);
+    text.unwrap_or_else(|| format!("{bytes} bytes"))
 }
 
 #[cfg(test)]

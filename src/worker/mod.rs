@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::guest::{Guest, Options};
 use serde::{Deserialize, Serialize};
 
-/// The hidden subcommand under which the program starts itself; its one argument is a [`Request`] as JSON.
+/// The hidden subcommand under which the program starts itself; its one argument is a request as JSON.
 pub const COMMAND: &str = "worker";
 
 /// What is inspected.

@@ -178,7 +178,10 @@ fn a_directory_is_judged_without_leaving_it() {
     assert_eq!(verdict("fstab-stable-ids"), "unknown", "a FIFO is not read");
     assert_eq!(verdict("image-format-safe"), "n/a");
     // The host's /etc/passwd is not the tree's.
-    assert_eq!(report["os"], json(r#"{"id":"debian","version_id":"13","pretty_name":null,"architecture":null}"#));
+    assert_eq!(
+        report["os"],
+        json(r#"{"id":"debian","version_id":"13","version_codename":null,"pretty_name":null,"architecture":null}"#)
+    );
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn texts_name_only_commands_that_exist() {
             if !(before.ends_with('`') || before.ends_with("$ ") || before.ends_with('\n')) {
                 continue;
             }
-            let word: String = rest.chars().take_while(|c| c.is_ascii_lowercase()).collect();
+            let word: String = rest.chars().take_while(char::is_ascii_lowercase).collect();
             if !word.is_empty() && !["opens", "tells"].contains(&word.as_str()) {
                 assert!(known(&word), "`bootworthy {word}` does not exist");
             }

@@ -2,7 +2,13 @@
 #![allow(missing_docs, unreachable_pub, clippy::allow_attributes, reason = "test code")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "test code")]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::as_conversions, reason = "test code")]
-#![allow(clippy::cast_possible_truncation, clippy::print_stderr, clippy::format_push_string, reason = "test code")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::print_stderr,
+    clippy::format_push_string,
+    clippy::doc_markdown,
+    reason = "test code"
+)]
 
 mod checks;
 mod cli;

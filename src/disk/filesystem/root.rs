@@ -279,8 +279,7 @@ mod tests {
             }
         }
         fn read_dir(&self, path: &GuestPath, _: usize) -> Result<Listing<DirEntry>> {
-            let inside =
-                self.0.keys().map(|key| GuestPath::new(key)).filter(|key| key.depth() > 0 && key.parent() == *path);
+            let inside = self.0.keys().map(GuestPath::new).filter(|key| key.depth() > 0 && key.parent() == *path);
             let entry = |key: GuestPath| DirEntry {
                 name: key.names().next_back().unwrap().to_vec(),
                 file_type: FileType::Regular,

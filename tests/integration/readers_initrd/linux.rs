@@ -31,7 +31,7 @@ fn check(name: &str, initrd: &Initrd, verdict: Verdict) {
         Note(id) | Damaged(id) => vec![(id, false)],
         Refuse(id) => vec![(id, true)],
     };
-    assert_eq!(ids, expected, "{name}: {:#?}", flaws);
+    assert_eq!(ids, expected, "{name}: {flaws:#?}");
     match (verdict, &initrd.modules, &initrd.has_init) {
         (Accept | Note(_), Fact::Known(_), Fact::Known(true)) => {
             let found = locate(initrd, "virtio-blk");

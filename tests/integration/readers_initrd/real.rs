@@ -1,7 +1,7 @@
 //! The initrds of real Debian images against `cpio -it` and `modinfo`, and their module trees.
 
 use crate::common::{image, tool};
-use bootworthy::bytes::{Bytes, ReadAt, Window};
+use bootworthy::bytes::{Bytes, ReadAt as _, Window};
 use bootworthy::disk::filesystem::{self, Root};
 use bootworthy::disk::image::{self, Overlays};
 use bootworthy::disk::source::FileBytes;
@@ -214,6 +214,8 @@ fn module_trees() {
         }
         assert!(ours.len() >= 200);
         let theirs = modinfo(&ours.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>());
-        ours.iter().for_each(|(path, module)| equals_modinfo(path, module, &theirs[path]));
+        for (path, module) in &ours {
+            equals_modinfo(path, module, &theirs[path]);
+        }
     }
 }
