@@ -2,7 +2,7 @@
 
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{Kernel, Module, ModuleTree};
-use crate::verdict::{Evidence, Lookup, View};
+use crate::verdict::{Evidence, View};
 use std::collections::{BTreeSet, HashMap};
 
 /// Modules that one module may depend on; amdgpu of a desktop kernel needs 40.
@@ -53,6 +53,8 @@ pub struct Shelf<'v, 'a> {
     /// Why the root tree's folder may not be all there is.
     doubt: Option<Gap>,
     files: HashMap<String, File<'a>>,
+    /// What was read of the files, by archive and path.
+    records: HashMap<(Option<&'a str>, &'a str), &'a Module>,
     /// Built-in modules, and the list that says so.
     builtin: HashMap<&'a str, String>,
     has_builtin: bool,
@@ -69,6 +71,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
             lists: Vec::new(),
             doubt: None,
             files: HashMap::new(),
+            records: HashMap::new(),
             builtin: HashMap::new(),
             has_builtin: false,
         };
@@ -111,6 +114,8 @@ impl<'v, 'a> Shelf<'v, 'a> {
                 self.files.entry(name).or_insert(File { archive, tree, path });
             }
         }
+        let records = tree.modules.known().map(|records| records.items.as_slice()).unwrap_or_default();
+        self.records.extend(records.iter().map(|record| ((archive, record.path.as_str()), record)));
     }
 
     fn add_builtin(&mut self, tree: &'a ModuleTree, path: &str) {
@@ -234,14 +239,14 @@ impl<'v, 'a> Shelf<'v, 'a> {
 
     /// What was read of a module file; `None` keeps the gap.
     pub fn record(&self, file: &File<'a>) -> Option<&'a Module> {
-        let listing = self.view.need(&file.tree.modules)?;
-        match self.view.find(listing, |module| module.path == file.path)? {
-            Lookup::There(module) => Some(module),
-            Lookup::Absent => {
-                self.view.miss(Gap::at(place_of(file), "what this module depends on was not read"));
-                None
-            }
+        if let Some(record) = self.records.get(&(file.archive, file.path)) {
+            return Some(record);
         }
+        let records = self.view.need(&file.tree.modules)?;
+        if self.view.certain(|view| view.all(records).len()).is_some() {
+            self.view.miss(Gap::at(place_of(file), format!("what {} depends on was not read", file.path)));
+        }
+        None
     }
 
     /// What was read of `module`, if it is a file here.
