@@ -17,7 +17,7 @@ use crate::guest::{Attempt, BootEntry, Initrd, Kernel};
 use std::collections::HashMap;
 
 /// Boot entries judged that start differently; a Debian that kept twenty kernels has twenty.
-pub(super) const MAX_STARTS: usize = 64;
+pub(super) const MAX_STARTS: usize = 32;
 
 /// Judges one kernel start into the tally; gaps that the view meets count as well.
 pub type Rule = fn(&Start<'_, '_>, &mut Tally);

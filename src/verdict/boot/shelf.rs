@@ -3,6 +3,7 @@
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{Kernel, Module, ModuleTree};
 use crate::verdict::{Evidence, View};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 /// Modules that one module may depend on; amdgpu of a desktop kernel needs 40.
@@ -52,7 +53,7 @@ pub struct Shelf<'v, 'a> {
     lists: Vec<&'a Listing<ModuleTree>>,
     /// Why the root tree's folder may not be all there is.
     doubt: Option<Gap>,
-    files: HashMap<String, File<'a>>,
+    files: HashMap<Cow<'a, str>, File<'a>>,
     /// What was read of the files, by archive and path.
     records: HashMap<(Option<&'a str>, &'a str), &'a Module>,
     /// Built-in modules, and the list that says so.
@@ -295,11 +296,12 @@ pub fn place_of(file: &File<'_>) -> String {
 }
 
 /// `kernel/drivers/net/net-failover.ko.xz` → `net_failover`; `None` for what is no module.
-pub fn module_name(path: &str) -> Option<String> {
+pub fn module_name(path: &str) -> Option<Cow<'_, str>> {
     const ENDINGS: &[&str] = &[".ko", ".ko.gz", ".ko.xz", ".ko.zst", ".ko.lzma", ".ko.lz4", ".ko.bz2"];
     let name = path.rsplit('/').next()?;
     let name = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending))?;
-    (!name.is_empty()).then(|| name.replace('-', "_"))
+    let name = if name.contains('-') { Cow::Owned(name.replace('-', "_")) } else { Cow::Borrowed(name) };
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// `pre: crc32c post: x` → the names.
