@@ -1,7 +1,7 @@
 //! A kernel command line → what checks judge of it (`Documentation/admin-guide/kernel-parameters.rst`, `man 7 dracut.cmdline`).
 
 /// What checks ask of a command line. Two attempts with the same kernel, initrds and `Cmdline` are judged once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Cmdline {
     /// The last `root=`, without quotes: the kernel, initramfs-tools and dracut all let the last one win.
     pub root: Option<String>,

@@ -14,9 +14,10 @@ pub use table::{BootRow, BootTable, boot_table};
 use super::{EntryVerdict, Evidence, Judgement, Lookup, Tally, Verdict, View, Weight};
 use crate::fact::Gap;
 use crate::guest::{Attempt, BootEntry, Initrd, Kernel};
+use std::collections::HashMap;
 
 /// Boot entries judged that start differently; a Debian that kept twenty kernels has twenty.
-pub(super) const MAX_STARTS: usize = 64;
+pub(super) const MAX_STARTS: usize = 32;
 
 /// Judges one kernel start into the tally; gaps that the view meets count as well.
 pub type Rule = fn(&Start<'_, '_>, &mut Tally);
@@ -226,7 +227,6 @@ pub fn each_entry(view: &View<'_>, tally: &mut Tally, course: &Course) {
 struct Group<'a> {
     first: &'a BootEntry,
     ids: Vec<String>,
-    key: Option<Vec<AttemptKey<'a>>>,
     is_default: bool,
 }
 
@@ -234,17 +234,18 @@ type AttemptKey<'a> = (&'a str, &'a [String], Cmdline);
 
 fn groups<'a>(view: &View<'_>, entries: &'a [BootEntry]) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut known: HashMap<Vec<AttemptKey<'_>>, usize> = HashMap::new();
     for entry in entries {
-        let key = key_of(entry);
         let is_default = view.need(&entry.is_default).is_some_and(|is_default| *is_default);
-        match groups.iter_mut().find(|group| group.key.is_some() && group.key == key) {
+        let index = key_of(entry).map_or(groups.len(), |key| *known.entry(key).or_insert(groups.len()));
+        match groups.get_mut(index) {
             Some(group) => {
                 group.ids.push(entry.id.clone());
                 if is_default && !group.is_default {
                     (group.first, group.is_default) = (entry, true);
                 }
             }
-            None => groups.push(Group { first: entry, ids: vec![entry.id.clone()], key, is_default }),
+            None => groups.push(Group { first: entry, ids: vec![entry.id.clone()], is_default }),
         }
     }
     groups

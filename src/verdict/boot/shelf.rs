@@ -2,7 +2,8 @@
 
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{Kernel, Module, ModuleTree};
-use crate::verdict::{Evidence, Lookup, View};
+use crate::verdict::{Evidence, View};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 /// Modules that one module may depend on; amdgpu of a desktop kernel needs 40.
@@ -52,7 +53,9 @@ pub struct Shelf<'v, 'a> {
     lists: Vec<&'a Listing<ModuleTree>>,
     /// Why the root tree's folder may not be all there is.
     doubt: Option<Gap>,
-    files: HashMap<String, File<'a>>,
+    files: HashMap<Cow<'a, str>, File<'a>>,
+    /// What was read of the files, by archive and path.
+    records: HashMap<(Option<&'a str>, &'a str), &'a Module>,
     /// Built-in modules, and the list that says so.
     builtin: HashMap<&'a str, String>,
     has_builtin: bool,
@@ -69,6 +72,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
             lists: Vec::new(),
             doubt: None,
             files: HashMap::new(),
+            records: HashMap::new(),
             builtin: HashMap::new(),
             has_builtin: false,
         };
@@ -111,6 +115,8 @@ impl<'v, 'a> Shelf<'v, 'a> {
                 self.files.entry(name).or_insert(File { archive, tree, path });
             }
         }
+        let records = tree.modules.known().map(|records| records.items.as_slice()).unwrap_or_default();
+        self.records.extend(records.iter().map(|record| ((archive, record.path.as_str()), record)));
     }
 
     fn add_builtin(&mut self, tree: &'a ModuleTree, path: &str) {
@@ -234,14 +240,14 @@ impl<'v, 'a> Shelf<'v, 'a> {
 
     /// What was read of a module file; `None` keeps the gap.
     pub fn record(&self, file: &File<'a>) -> Option<&'a Module> {
-        let listing = self.view.need(&file.tree.modules)?;
-        match self.view.find(listing, |module| module.path == file.path)? {
-            Lookup::There(module) => Some(module),
-            Lookup::Absent => {
-                self.view.miss(Gap::at(place_of(file), "what this module depends on was not read"));
-                None
-            }
+        if let Some(record) = self.records.get(&(file.archive, file.path)) {
+            return Some(record);
         }
+        let records = self.view.need(&file.tree.modules)?;
+        if self.view.certain(|view| view.all(records).len()).is_some() {
+            self.view.miss(Gap::at(place_of(file), format!("what {} depends on was not read", file.path)));
+        }
+        None
     }
 
     /// What was read of `module`, if it is a file here.
@@ -290,11 +296,12 @@ pub fn place_of(file: &File<'_>) -> String {
 }
 
 /// `kernel/drivers/net/net-failover.ko.xz` → `net_failover`; `None` for what is no module.
-pub fn module_name(path: &str) -> Option<String> {
+pub fn module_name(path: &str) -> Option<Cow<'_, str>> {
     const ENDINGS: &[&str] = &[".ko", ".ko.gz", ".ko.xz", ".ko.zst", ".ko.lzma", ".ko.lz4", ".ko.bz2"];
     let name = path.rsplit('/').next()?;
     let name = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending))?;
-    (!name.is_empty()).then(|| name.replace('-', "_"))
+    let name = if name.contains('-') { Cow::Owned(name.replace('-', "_")) } else { Cow::Borrowed(name) };
+    Some(name).filter(|name| !name.is_empty())
 }
 
 /// `pre: crc32c post: x` → the names.

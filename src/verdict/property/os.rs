@@ -3,7 +3,8 @@
 use super::{Property, SAFE, Value};
 use crate::fact::Gap;
 use crate::guest::{BootEntry, Kernel};
-use crate::verdict::{FactName, Lookup, View};
+use crate::verdict::{FactName, View};
+use std::collections::{BTreeSet, HashMap};
 
 pub(super) const TYPE: Property = Property {
     key: "os_type",
@@ -110,16 +111,19 @@ fn architecture(view: &View<'_>) -> Value {
 fn kernels<'a>(view: &View<'a>, is_asked: impl Fn(&BootEntry) -> bool) -> Vec<&'a Kernel> {
     let entries = view.boot_entries().map(|entries| view.all(entries)).unwrap_or_default();
     let attempts = entries.iter().filter(|entry| is_asked(entry)).filter_map(|entry| view.need(&entry.attempts));
-    let paths = attempts.flat_map(|attempts| view.all(attempts)).map(|attempt| &attempt.kernel);
+    let paths = attempts.flat_map(|attempts| view.all(attempts)).map(|attempt| attempt.kernel.as_str());
+    let paths: BTreeSet<&str> = paths.collect();
     let Some(kernels) = view.kernels() else { return Vec::new() };
-    let find = |path: &String| match view.find(kernels, |kernel| kernel.path == *path)? {
-        Lookup::There(kernel) => Some(kernel),
-        Lookup::Absent => {
-            view.miss(Gap::at(path.clone(), "nothing was collected about this kernel"));
-            None
+    let by_path: HashMap<&str, &Kernel> = kernels.items.iter().map(|kernel| (kernel.path.as_str(), kernel)).collect();
+    let find = |path: &str| {
+        let kernel = by_path.get(path).copied();
+        if kernel.is_none() {
+            view.all(kernels);
+            view.miss(Gap::at(path, "nothing was collected about this kernel"));
         }
+        kernel
     };
-    paths.filter_map(find).collect()
+    paths.into_iter().filter_map(find).collect()
 }
 
 /// UEFI only where no entry is reached by BIOS; an image that boots with both needs no word.

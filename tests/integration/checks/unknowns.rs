@@ -225,3 +225,39 @@ fn every_check_declares_only_what_exists() {
         }
     }
 }
+
+#[test]
+fn hostile_numbers_end_in_good_time() {
+    // Twenty thousand of everything that a guest's files can multiply, each different.
+    let healthy = saved("healthy");
+    let mut value = healthy.clone();
+    let many = |item: &Value, change: &dyn Fn(&mut Value, usize)| -> Value {
+        let change = |index| {
+            let mut item = item.clone();
+            change(&mut item, index);
+            item
+        };
+        (0..20_000).map(change).collect()
+    };
+    value["fstab"] = many(&healthy["fstab"][0], &|row, index| row["spec"] = json!(format!("/dev/vd{index}")));
+    value["boot_entries"] = many(&healthy["boot_entries"][0], &|entry, index| {
+        entry["id"] = json!(index.to_string());
+        entry["attempts"][0]["kernel"] = json!(format!("/boot/{index}"));
+    });
+    let mut kernel = healthy["kernels"][0].clone();
+    kernel["modules"] = Value::Null;
+    value["kernels"] = many(&kernel, &|kernel, index| kernel["path"] = json!(format!("/boot/{index}")));
+    let record = healthy["initrds"][0]["modules"][0]["modules"][0].clone();
+    let tree = &mut value["initrds"][0]["modules"][0];
+    tree["files"] = (0..20_000).map(|index| json!(format!("kernel/m{index}.ko"))).collect();
+    tree["modules"] = many(&record, &|record, index| {
+        record["path"] = json!(format!("kernel/m{index}.ko"));
+        record["depends"] = json!([format!("m{}", index + 1)]);
+    });
+    tree["files"][0] = json!("kernel/virtio_pci.ko");
+    tree["modules"][0]["path"] = json!("kernel/virtio_pci.ko");
+    let start = std::time::Instant::now();
+    assert_ne!(report(&value).result.exit_code(), 0);
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    println!("{:?}", start.elapsed());
+}
