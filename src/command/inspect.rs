@@ -4,6 +4,7 @@ use super::images::{Images, Inspected};
 use super::{EXIT_UNKNOWN, print};
 use crate::error::Error;
 use crate::guest::Guest;
+use crate::manifest::ascii_json;
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -31,7 +32,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         [Inspected { result: Err(error), .. }] => return Err(error.clone().into()),
         several => serde_json::to_string_pretty(&several.iter().map(row).collect::<Vec<_>>())?,
     };
-    print(&format!("{text}\n"))?;
+    print(&(ascii_json(&text) + "\n"))?;
     let is_whole = inspected.iter().all(|image| image.result.is_ok());
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::from(EXIT_UNKNOWN) })
 }

@@ -1,64 +1,6 @@
-//! Real Debian images: check × verdict, complete. Each cell that is no pass carries its cause.
+//! Real Debian images against the table; the rest of it stands in the second tier.
 
-use crate::common::{bootworthy, image};
-use serde_json::Value;
-
-/// What a check says of an image, where it is not `pass`, and what it must name as the cause.
-type Exception = (&'static str, &'static str, &'static str, &'static str);
-
-/// Every check of this version, in report order.
-const CHECKS: &[&str] = &[
-    "boot-entry-resolves",
-    "initrd-virtio-pci",
-    "initrd-virtio-blk",
-    "initrd-virtio-scsi",
-    "initrd-virtio-net",
-    "initrd-module-closure",
-    "initrd-kernel-match",
-    "cmdline-root-stable",
-    "cmdline-root-resolves",
-    "fstab-stable-ids",
-    "fstab-targets-exist",
-    "fstab-uuid",
-    "fstab-discard",
-    "agent-installed",
-    "watchdog-installed",
-    "image-format-safe",
-    "virtual-size-sane",
-];
-
-fn report(name: &str) -> Value {
-    let run = bootworthy(["check", "--format", "json", image(name).to_str().unwrap()]);
-    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", run.stdout, run.stderr))
-}
-
-/// Compares every check's verdict, and the properties that are earned.
-fn compare(name: &str, exceptions: &[Exception], earned: &Value) {
-    let report = report(name);
-    let ids: Vec<&str> =
-        report["checks"].as_array().unwrap().iter().map(|check| check["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, CHECKS, "the table is complete");
-    for check in report["checks"].as_array().unwrap() {
-        let exception = exceptions.iter().find(|exception| check["id"] == exception.0);
-        let (verdict, severity) = exception.map_or(("pass", ""), |exception| (exception.1, exception.2));
-        assert_eq!(check["verdict"], verdict, "{name}: {check}");
-        if let Some((_, _, _, cause)) = exception {
-            assert_eq!(check["severity"], severity, "{name}: {check}");
-            assert!(check["evidence"].to_string().contains(cause), "{name}: {cause:?} is not named in {check}");
-        } else {
-            assert!(!check["evidence"].as_array().unwrap().is_empty(), "{name}: a pass without proof: {check}");
-        }
-    }
-    assert_eq!(&report["properties"], earned, "{name}");
-}
-
-/// What every Debian of this table has earned.
-fn debian(version: &str, min_disk: u64) -> Value {
-    serde_json::json!({
-        "hw_disk_bus": "scsi", "hw_scsi_model": "virtio-scsi", "os_type": "linux", "os_distro": "debian",
-        "os_version": version, "architecture": "x86_64", "min_disk": min_disk
-    })
-}
+use crate::table::{compare, debian, report};
 
 #[test]
 fn debian_12_cloud_kernel() {

@@ -21,3 +21,4 @@ mod layers;
 mod readers_disk;
 mod readers_guest;
 mod readers_initrd;
+mod table;
