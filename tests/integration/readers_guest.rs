@@ -320,7 +320,8 @@ fn debian_images_are_read_whole() {
         assert!(rows.gaps.is_empty() && rows.items.iter().any(|row| row.target == "/"), "{name}: {rows:?}");
         let status = tree.root.read("/var/lib/dpkg/status", limits.package_database).unwrap();
         let found = packages::read(&tree.root, &limits).unwrap();
-        assert_eq!((found.items.len(), found.gaps.len()), (dpkg_query(&status).len(), 0), "{name}");
+        assert_eq!((found.items.len() > 100, found.gaps.len()), (true, 0), "{name}");
+        assert_eq!(our_packages(&status), dpkg_query(&status), "{name}");
         let units = units::read(&tree.root, &limits).unwrap();
         let has = |path: &str| units.items.iter().any(|unit| unit.path == path);
         assert!(
