@@ -44,7 +44,7 @@ pub struct Limits {
     pub directory_entries: usize,
     /// Rows of one list of facts (packages, mounts, boot entries).
     pub list_rows: usize,
-    /// Bytes of facts the worker may write: a Debian with 2 000 packages writes 400 KB.
+    /// Bytes of facts the worker may write: a Debian with 2 000 packages and three generic kernels writes 2 MB.
     pub facts: u64,
     /// Bytes of L1 table a qcow2 image may have: QEMU's `QCOW_MAX_L1_SIZE`.
     pub qcow2_l1: u64,
@@ -66,7 +66,7 @@ impl Default for Limits {
             initrd_entries: 200_000,
             directory_entries: 100_000,
             list_rows: 100_000,
-            facts: 64 * MIB,
+            facts: 16 * MIB,
             qcow2_l1: 32 * MIB,
             partitions: 1024,
         }

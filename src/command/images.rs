@@ -10,10 +10,11 @@ use crate::worker::{self, Answer, Job, Kind, Stats};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
+use std::io::IsTerminal as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -63,21 +64,34 @@ impl Images {
             let text = "--backing, --data-file and --root belong to one image; name one image at a time";
             return Err(Usage(text.to_owned()).into());
         }
-        let bars = Bars::new(self.quiet);
+        // Asking for the processors reads files of the host; one image needs no answer.
+        let processors = || thread::available_parallelism().map_or(1, usize::from);
+        let workers = if self.paths.len() > 1 { processors().min(self.paths.len()) } else { 1 };
+        let bars = Bars::new();
         let next = AtomicUsize::new(0);
         let answers: Mutex<Vec<(usize, Answer)>> = Mutex::default();
+        let work = || {
+            while let Some((index, path)) = take(&next, &self.paths) {
+                let answer = self.one(path, modules, &bars);
+                answers.lock().unwrap_or_else(PoisonError::into_inner).push((index, answer));
+            }
+        };
         thread::scope(|scope| {
-            // Asking for the processors reads files of the host; one image needs no answer.
-            let processors = || thread::available_parallelism().map_or(1, usize::from);
-            let workers = if self.paths.len() > 1 { processors().min(self.paths.len()) } else { 1 };
-            for _ in 0..workers {
-                scope.spawn(|| {
-                    while let Some((index, path)) = take(&next, &self.paths) {
-                        let answer = self.one(path, modules, &bars);
-                        answers.lock().unwrap_or_else(PoisonError::into_inner).push((index, answer));
-                    }
+            let (done, is_done) = mpsc::channel::<()>();
+            if !self.quiet && std::io::stderr().is_terminal() {
+                let bars = &bars;
+                scope.spawn(move || bars.show_after(PATIENCE, &is_done));
+            }
+            // A worker of its own for each further image; the first works here.
+            for _ in 1..workers {
+                let done = done.clone();
+                scope.spawn(move || {
+                    work();
+                    drop(done);
                 });
             }
+            work();
+            drop(done);
         });
         let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
         answers.sort_by_key(|(index, _)| *index);
@@ -166,18 +180,23 @@ fn saved(path: &Path) -> Result<Box<Guest>> {
     parse().map(Box::new).map_err(|error| error.at(shown(path)).help(help))
 }
 
-/// One line per running inspection, on a terminal only and after a second only.
+/// How long nobody wonders what the program does.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// One line per running inspection, hidden until they are worth it.
 #[derive(Debug)]
 struct Bars(MultiProgress);
 
 impl Bars {
-    fn new(is_quiet: bool) -> Self {
-        let bars = MultiProgress::new();
-        // indicatif draws on standard error, and nowhere when that is no terminal.
-        if is_quiet {
-            bars.set_draw_target(ProgressDrawTarget::hidden());
+    fn new() -> Self {
+        Self(MultiProgress::with_draw_target(ProgressDrawTarget::hidden()))
+    }
+
+    /// Shows the lines unless every inspection is over before.
+    fn show_after(&self, patience: Duration, is_done: &mpsc::Receiver<()>) {
+        if is_done.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
+            self.0.set_draw_target(ProgressDrawTarget::stderr());
         }
-        Self(bars)
     }
 
     fn add(&self, name: &str) -> ProgressBar {
@@ -186,7 +205,7 @@ impl Bars {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})") {
             bar.set_style(style);
         }
-        bar.enable_steady_tick(Duration::from_secs(1));
+        bar.enable_steady_tick(Duration::from_millis(200));
         bar
     }
 }

@@ -7,6 +7,7 @@ use crate::disk::image::Overlays;
 use crate::disk::source::FileBytes;
 use crate::error::{Error, Result};
 use crate::guest::{Input, inspect};
+use crate::limits::GIB;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -16,11 +17,12 @@ use std::io::{IoSliceMut, Write as _, stderr, stdin, stdout};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-/// Bytes of address space of the child: Nova gives `qemu-img` 1 GiB (`images_address_space_limit`); two segments of a
-/// real initrd with their decoders' windows and the facts stay below a quarter of this.
-const ADDRESS_SPACE: u64 = 2 << 30;
-/// Seconds of CPU time of the child: Nova gives `qemu-img` 30 s (`images_cpu_time_limit`); several large initrds are read here.
-const CPU_SECONDS: u64 = 120;
+/// Bytes of address space of the child, as Nova gives `qemu-img` (`images_address_space_limit`): the largest decoder
+/// windows and tables of a real image stay below a quarter of it.
+const ADDRESS_SPACE: u64 = GIB;
+/// Seconds of processor time of the child, as Nova gives `qemu-img` (`images_cpu_time_limit`): a hundred times what a
+/// real image takes.
+const CPU_SECONDS: u64 = 30;
 
 /// Answers one request, given as JSON, on standard output.
 ///
