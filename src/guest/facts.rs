@@ -210,6 +210,9 @@ pub struct Kernel {
     /// Options of interest of its config; `null` when the image has no config file for it.
     #[serde(default)]
     pub config: Fact<Option<KernelConfig>>,
+    /// What keeps it from being started: a file shorter than its header claims.
+    #[serde(default)]
+    pub flaws: Fact<Listing<Flaw>>,
     /// Its module folder in the root tree; `null` when there is none.
     #[serde(default)]
     pub modules: Fact<Option<ModuleTree>>,

@@ -170,6 +170,7 @@ fn inspect_initrd(name: &str, file: &Bytes, root: Option<OwnedFd>, options: &Opt
             version: Fact::Known(tree.version.clone()),
             architecture: Fact::default(),
             config: Fact::default(),
+            flaws: Fact::default(),
             modules: modules::read_tree(&root, &tree.version, wanted, limits),
         };
         guest.kernels = Fact::Known(trees.iter().map(kernel).collect::<Vec<_>>().into());

@@ -3,7 +3,7 @@
 use crate::bytes::{le_u16, le_u32, read_capped, slice, text};
 use crate::disk::filesystem::Root;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fact::Fact;
+use crate::fact::{Fact, Flaw, Listing};
 use crate::guest::{ConfigOption, Kernel, KernelConfig, os_release};
 use crate::limits::Limits;
 use flate2::read::GzDecoder;
@@ -108,6 +108,7 @@ pub fn read(root: &Root, path: &str, limits: &Limits) -> Kernel {
         Err(error) if error.kind == ErrorKind::NotFound => Fact::Known(false),
         Err(error) => Fact::Unknown(error.clone().into()),
     };
+    let claimed = front.as_ref().map(|front| claimed_size(front)).map_err(Clone::clone);
     let header = front.and_then(|front| parse_header(&front)).map_err(|error| error.at(path));
     let (version, architecture) = match header {
         Ok(header) => (header.version, header.architecture),
@@ -117,7 +118,37 @@ pub fn read(root: &Root, path: &str, limits: &Limits) -> Kernel {
         Fact::Known(version) => read_config(root, version, limits).into(),
         Fact::Unknown(gap) => Fact::Unknown(gap.clone()),
     };
-    Kernel { path: path.to_owned(), exists, version, architecture, config, modules: Fact::default() }
+    let flaws = flaws(root, path, &claimed);
+    Kernel { path: path.to_owned(), exists, version, architecture, config, modules: Fact::default(), flaws }
+}
+
+/// Whether the file is as long as its header claims.
+fn flaws(root: &Root, path: &str, claimed: &Result<Option<u64>>) -> Fact<Listing<Flaw>> {
+    let (claimed, size) = match (claimed, root.metadata(path)) {
+        (Ok(claimed), Ok(metadata)) => (*claimed, metadata.size),
+        (Err(error), _) => return Fact::Unknown(error.clone().into()),
+        (_, Err(error)) => return Fact::Unknown(error.into()),
+    };
+    let cut = claimed.filter(|claimed| *claimed > size).map(|claimed| Flaw {
+        id: "kernel-cut-short".to_owned(),
+        found: format!("the kernel has {size} bytes, its header claims {claimed}"),
+        fatal: true,
+    });
+    Fact::Known(cut.into_iter().collect::<Vec<_>>().into())
+}
+
+/// Bytes that an x86 kernel has at least: setup sectors, and `syssize` in units of 16 bytes
+/// (`Documentation/arch/x86/boot.rst`); `None` for formats that do not say it.
+fn claimed_size(bytes: &[u8]) -> Option<u64> {
+    if slice(bytes, 0x202, 4) != Some(b"HdrS") {
+        return None;
+    }
+    let sectors = u64::from(bytes.get(0x1f1).map(|&sectors| if sectors == 0 { 4 } else { sectors })?);
+    // Before protocol 2.04 the field had two bytes.
+    let is_wide = le_u16(bytes, 0x206)? >= 0x204;
+    let paragraphs = if is_wide { le_u32(bytes, 0x1f4)? } else { u32::from(le_u16(bytes, 0x1f4)?) };
+    let code = u64::from(paragraphs).checked_mul(16)?;
+    sectors.checked_add(1)?.checked_mul(512)?.checked_add(code)
 }
 
 /// The configuration that distributions ship for `version`; `None` when there is none.
@@ -291,6 +322,17 @@ mod tests {
         ] {
             assert_eq!(words(&bzimage(protocol, flags, version)), expected, "{}", text(version));
         }
+    }
+
+    #[test]
+    fn the_header_says_how_long_the_file_is() {
+        let mut image = bzimage(0x20f, 1, b"6.1.0 (x)");
+        image[0x1f1] = 3;
+        image[0x1f4..0x1f8].copy_from_slice(&0x10_0001_u32.to_le_bytes());
+        assert_eq!(claimed_size(&image), Some(4 * 512 + 0x10_0001 * 16));
+        image[0x206..0x208].copy_from_slice(&0x203_u16.to_le_bytes());
+        assert_eq!(claimed_size(&image), Some(4 * 512 + 16), "two bytes before protocol 2.04");
+        assert_eq!(claimed_size(&[0; 0x300]), None);
     }
 
     #[test]

@@ -29,6 +29,11 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     {
         if *exists {
             tally.proof(start.at_line(format!("starts {}", kernel.path)));
+            for flaw in start.view.need(&kernel.flaws).map_or(&[][..], |flaws| start.view.all(flaws)) {
+                if flaw.fatal {
+                    tally.fault(Weight::Full, start.at(kernel.path.clone(), flaw.found.clone()));
+                }
+            }
         } else {
             tally.fault(
                 Weight::Full,
