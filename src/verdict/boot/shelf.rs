@@ -103,10 +103,13 @@ impl<'v, 'a> Shelf<'v, 'a> {
         };
     }
 
+    /// Of several files of one module the one that the index names.
     fn add(&mut self, tree: &'a ModuleTree, archive: Option<&'a str>) {
         self.trees.push(tree);
         let files = tree.files.known().map(|files| files.items.as_slice()).unwrap_or_default();
-        for path in files {
+        let modules = tree.modules.known().map(|modules| modules.items.as_slice()).unwrap_or_default();
+        let indexed = modules.iter().filter(|module| module.is_indexed.known() == Some(&true));
+        for path in indexed.map(|module| &module.path).filter(|path| files.contains(path)).chain(files) {
             if let Some(name) = module_name(path) {
                 self.files.entry(name).or_insert(File { archive, tree, path });
             }
@@ -137,7 +140,9 @@ impl<'v, 'a> Shelf<'v, 'a> {
         if let Some(proof) = self.built_in(module) {
             return Some(Place::BuiltIn(proof));
         }
-        if let Some(file) = self.files.get(module) {
+        if let Some(file) = self.files.get(module)
+            && !self.is_hidden(file)
+        {
             return Some(Place::File(*file));
         }
         self.view.certain(|view| {
@@ -145,6 +150,20 @@ impl<'v, 'a> Shelf<'v, 'a> {
             self.looked_everywhere(view);
             Place::Absent
         })
+    }
+
+    /// Whether modprobe does not find this file of an initrd; later, in the root tree, it may be called otherwise.
+    fn is_hidden(&self, file: &File<'_>) -> bool {
+        let modules = file.tree.modules.known().map(|modules| modules.items.as_slice()).unwrap_or_default();
+        let module = modules.iter().find(|module| module.path == file.path);
+        file.archive.is_some() && module.is_some_and(|module| module.is_indexed.known() == Some(&false))
+    }
+
+    /// What to say of a module whose file is in the initrd where modprobe does not find it.
+    pub fn hidden(&self, module: &str) -> Option<String> {
+        let file = self.files.get(module).filter(|file| self.is_hidden(file))?;
+        let folder = &file.tree.path;
+        Some(format!("modprobe does not find {}: {folder}/modules.dep.bin lacks it or what it needs", file.path))
     }
 
     /// Whether `module` is built in; `None` when that cannot be said, and why is kept by `view`.
@@ -236,7 +255,15 @@ impl<'v, 'a> Shelf<'v, 'a> {
     pub fn record(&self, file: &File<'a>) -> Option<&'a Module> {
         let listing = self.view.need(&file.tree.modules)?;
         match self.view.find(listing, |module| module.path == file.path)? {
-            Lookup::There(module) => Some(module),
+            Lookup::There(module) if file.archive.is_none() => Some(module),
+            Lookup::There(module) => {
+                let (_, is_aliased) = (self.view.need(&module.is_indexed)?, self.view.need(&module.is_aliased)?);
+                if !is_aliased {
+                    let reason = "modules.alias.bin does not lead to it: no device loads it, and what loads it by name is not read";
+                    self.view.miss(Gap::at(format!("{}/{}", file.tree.path, file.path), reason));
+                }
+                is_aliased.then_some(module)
+            }
             Lookup::Absent => {
                 self.view.miss(Gap::at(place_of(file), "what this module depends on was not read"));
                 None
