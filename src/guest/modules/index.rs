@@ -185,3 +185,159 @@ fn as_key(alias: &str) -> Option<String> {
     }
     (!is_range).then_some(key)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::guest::modules::modinfo;
+
+    /// An index of `rows`, key and value, as depmod writes it: nodes behind their children, the root's offset in front.
+    pub(crate) fn index(rows: &[(&str, &str)]) -> Vec<u8> {
+        let mut bytes = [MAGIC.to_be_bytes(), 0x0002_0001_u32.to_be_bytes(), [0; 4]].concat();
+        let mut rows: Vec<(&[u8], &str)> = rows.iter().map(|(key, value)| (key.as_bytes(), *value)).collect();
+        rows.sort_unstable();
+        let root = node(&mut bytes, &rows);
+        bytes[8..12].copy_from_slice(&root.to_be_bytes());
+        bytes
+    }
+
+    fn node(bytes: &mut Vec<u8>, rows: &[(&[u8], &str)]) -> u32 {
+        let first = rows.first().map_or(&[][..], |row| row.0);
+        let last = rows.last().map_or(&[][..], |row| row.0);
+        let prefix = first.iter().zip(last).take_while(|(a, b)| a == b).count();
+        let rest: Vec<(&[u8], &str)> = rows.iter().map(|row| (&row.0[prefix..], row.1)).collect();
+        let (values, below): (Vec<_>, Vec<_>) = rest.into_iter().partition(|row| row.0.is_empty());
+        let mut children = Vec::new();
+        if let (Some(low), Some(high)) = (below.first().map(|row| row.0[0]), below.last().map(|row| row.0[0])) {
+            children.extend([low, high]);
+            for byte in low..=high {
+                let of: Vec<_> = below.iter().filter(|row| row.0[0] == byte).map(|row| (&row.0[1..], row.1)).collect();
+                children.extend(if of.is_empty() { 0 } else { node(bytes, &of) }.to_be_bytes());
+            }
+        }
+        let mut offset = u32::try_from(bytes.len()).unwrap();
+        if prefix > 0 {
+            offset |= PREFIX;
+            bytes.extend(&first[..prefix]);
+            bytes.push(0);
+        }
+        offset |= if children.is_empty() { 0 } else { CHILDREN };
+        bytes.extend(children);
+        if !values.is_empty() {
+            offset |= VALUES;
+            bytes.extend(u32::try_from(values.len()).unwrap().to_be_bytes());
+            for ((_, value), priority) in values.iter().zip((0_u32..9).rev()) {
+                bytes.extend(priority.to_be_bytes());
+                bytes.extend(value.as_bytes());
+                bytes.push(0);
+            }
+        }
+        offset
+    }
+
+    #[test]
+    fn keys_lead_to_their_values() {
+        let index = index(&[("ask", "1"), ("ate", "2"), ("on", "3"), ("once", "4"), ("one", "5"), ("one", "6")]);
+        for (key, expected) in [
+            ("ask", &["1"][..]),
+            ("ate", &["2"]),
+            ("on", &["3"]),
+            ("once", &["4"]),
+            // The lowest priority comes first.
+            ("one", &["6", "5"]),
+            ("", &[]),
+            ("a", &[]),
+            ("onc", &[]),
+            ("ones", &[]),
+            ("zebra", &[]),
+        ] {
+            let found: Vec<String> = look_up(&index, key.as_bytes()).unwrap().into_iter().map(text).collect();
+            assert_eq!(found, expected, "{key}");
+        }
+        for length in 0..index.len() {
+            for key in ["ask", "one", "zebra"] {
+                let found = look_up(&index[..length], key.as_bytes());
+                assert!(found.is_err(), "{length} {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn damage_is_an_error_or_another_answer() {
+        let whole = index(&[("ask", "1"), ("ate", "2"), ("one", "5")]);
+        for (at, byte, cause) in [(0, 0, "magic"), (5, 3, "version 3"), (11, 0xff, "past the end")] {
+            let mut index = whole.clone();
+            index[at] = byte;
+            let error = look_up(&index, b"ask").unwrap_err().to_string();
+            assert!(error.contains(cause), "{error}");
+        }
+        for position in 0..whole.len() {
+            for flip in [0x01, 0x80, 0xff] {
+                let mut index = whole.clone();
+                index[position] ^= flip;
+                let _ = look_up(&index, b"ask");
+            }
+        }
+        let mut many = whole;
+        many[8..12].copy_from_slice(&(VALUES | 4).to_be_bytes());
+        assert!(look_up(&many, b"").is_err());
+    }
+
+    fn module(path: &str, depends: &str, aliases: &[&str]) -> Module {
+        let depends = format!("depends={depends}");
+        let aliases: Vec<String> = aliases.iter().map(|alias| format!("alias={alias}")).collect();
+        let mut records = vec!["vermagic=6.1", &depends];
+        records.extend(aliases.iter().map(String::as_str));
+        modinfo::parse_modinfo(path, &modinfo::tests::module(&records)).unwrap()
+    }
+
+    #[test]
+    fn a_module_is_found_under_the_path_of_its_file() {
+        for (line, expected) in [
+            ("kernel/a-b.ko.xz: kernel/c.ko.xz", true),
+            ("kernel/a-b.ko.xz: kernel/d.ko kernel/c.ko", true),
+            ("kernel/a-b.ko: kernel/c.ko.xz", false),
+            ("updates/a-b.ko.xz: kernel/c.ko.xz", false),
+            ("kernel/a-b.ko.xz:", false),
+            ("kernel/a-b.ko.xz", false),
+        ] {
+            let index = index(&[("a_b", line), ("c", "kernel/c.ko.xz:")]);
+            let module = module("kernel/a-b.ko.xz", "c,builtin", &[]);
+            assert_eq!(is_named(&index, &module, |name| name == "c").unwrap(), expected, "{line}");
+        }
+        let module = module("kernel/x.ko", "", &[]);
+        assert!(!is_named(&index(&[("a_b", "kernel/x.ko:")]), &module, |_| true).unwrap());
+    }
+
+    #[test]
+    fn every_alias_leads_to_its_module() {
+        let index = index(&[("virtio:d00000008v*", "a_b"), ("pci:v[A-F]x_y", "a_b"), ("fs_x", "other")]);
+        for (aliases, expected) in [
+            (&[][..], true),
+            (&["virtio:d00000008v*"], true),
+            (&["virtio:d00000008v*", "pci:v[A-F]x-y"], true),
+            (&["virtio:d00000008v*", "virtio:d00000002v*"], false),
+            (&["fs-x"], false),
+            (&["unmatched]"], true),
+        ] {
+            assert_eq!(is_aliased(&index, &module("a-b.ko", "", aliases)).unwrap(), expected, "{aliases:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_finds_nothing() {
+        let bytes = index(&[]);
+        let gap = || Index::Unknown(Gap::new("x"));
+        for (names, expected) in [
+            (Index::Absent, Fact::Known(false)),
+            (Index::Read("i".into(), &bytes), Fact::Known(false)),
+            (gap(), Fact::Unknown(Gap::new("x"))),
+        ] {
+            let judged = Indexes { names, aliases: gap() }.judge(module("a.ko", "", &["x"]), |_| false);
+            assert_eq!((judged.is_indexed, judged.is_aliased), (expected, Fact::Unknown(Gap::new("x"))));
+        }
+        let absent = || Indexes { names: Index::Absent, aliases: Index::Absent };
+        let judged = |aliases: &[&str]| absent().judge(module("a.ko", "", aliases), |_| false).is_aliased;
+        assert_eq!((judged(&[]), judged(&["x"])), (Fact::Known(true), Fact::Known(false)));
+    }
+}

@@ -195,6 +195,7 @@ pub(crate) mod tests {
             let module = parse_modinfo("kernel/drivers/scsi/virtio-scsi.ko", &elf).unwrap();
             assert_eq!((module.name.as_str(), module.vermagic.as_str()), ("virtio_scsi", "6.1.0 SMP "));
             assert_eq!(module.depends, ["virtio_ring", "scsi_mod"]);
+            assert_eq!(module.machine, Fact::Known("x86_64".into()));
             assert_eq!((module.softdeps, module.aliases), (vec!["pre: x".into()], vec!["virtio:d00000008v*".into()]));
         }
     }
@@ -204,6 +205,12 @@ pub(crate) mod tests {
         let whole = module(RECORDS);
         let mut program = whole.clone();
         program[16] = 2;
+        let table = whole.len() - 192;
+        let at = |position: usize, byte: u8| {
+            let mut elf = whole.clone();
+            elf[position] = byte;
+            elf
+        };
         for (elf, cause) in [
             (Vec::new(), "the file is empty"),
             (b"#!/bin/sh\n".repeat(20), "not an ELF file"),
@@ -211,6 +218,9 @@ pub(crate) mod tests {
             (module(&["vermagic=6.1"]), "no depends="),
             (module(&["depends="]), "no vermagic="),
             (whole[..whole.len() - 1].to_vec(), "section table"),
+            (at(58, 40), "section headers have 40 bytes"),
+            (at(table + 64 + 33, 0xff), "section 1 ends past the end"),
+            (at(table + 128 + 31, 0xff), "section 2 ends past the end"),
         ] {
             let error = parse_modinfo("a.ko", &elf).unwrap_err().to_string();
             assert!(error.contains(cause), "{error}");
