@@ -52,6 +52,8 @@ pub struct Shelf<'v, 'a> {
     lists: Vec<&'a Listing<ModuleTree>>,
     /// Why the root tree's folder may not be all there is.
     doubt: Option<Gap>,
+    /// Why the indexes of the initrds' folders may not be those that modprobe reads.
+    rivals: Option<Gap>,
     files: HashMap<String, File<'a>>,
     /// Built-in modules, and the list that says so.
     builtin: HashMap<&'a str, String>,
@@ -68,6 +70,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
             trees: Vec::new(),
             lists: Vec::new(),
             doubt: None,
+            rivals: None,
             files: HashMap::new(),
             builtin: HashMap::new(),
             has_builtin: false,
@@ -83,6 +86,10 @@ impl<'v, 'a> Shelf<'v, 'a> {
         self.lists.push(trees);
         let version = self.version;
         for tree in trees.items.iter().filter(|tree| tree.version == version) {
+            if !self.trees.is_empty() {
+                let reason = "another initrd has a module folder of this version too: the later modules.dep.bin replaces the other";
+                self.rivals = Some(Gap::at(path, reason));
+            }
             self.add(tree, Some(path));
             self.add_builtin(tree, path);
         }
@@ -256,6 +263,10 @@ impl<'v, 'a> Shelf<'v, 'a> {
         let listing = self.view.need(&file.tree.modules)?;
         match self.view.find(listing, |module| module.path == file.path)? {
             Lookup::There(module) if file.archive.is_none() => Some(module),
+            Lookup::There(_) if self.rivals.is_some() => {
+                self.rivals.iter().for_each(|gap| self.view.miss(gap.clone()));
+                None
+            }
             Lookup::There(module) => {
                 let (_, is_aliased) = (self.view.need(&module.is_indexed)?, self.view.need(&module.is_aliased)?);
                 if !is_aliased {
