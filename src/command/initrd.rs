@@ -215,6 +215,9 @@ fn describe_driver(location: &Location, beside: Option<&Location>) -> (String, S
     match location {
         Location::BuiltIn => ("built in".to_owned(), Standing::Sound),
         Location::Missing => (format!("missing{elsewhere}"), Standing::Broken),
+        Location::Unindexed(path) => {
+            (format!("{} is not found by modprobe: modules.dep.bin names it otherwise", escape(path)), Standing::Broken)
+        }
         Location::Unknown(gap) => (unread(gap).trim_end().to_owned(), Standing::Unknown),
         Location::File { path, needs } => {
             let word = |(name, is_there): &(String, bool)| {

@@ -273,6 +273,16 @@ pub struct Module {
     pub aliases: Vec<String>,
     /// `vermagic=`.
     pub vermagic: String,
+    /// What it is compiled for, from its ELF header, spelled as [`Kernel::architecture`].
+    #[serde(default)]
+    pub machine: Fact<String>,
+    /// Whether modprobe finds it by name: /lib/modules leads to its folder, whose modules.dep.bin names this file and
+    /// the files of what it depends on.
+    #[serde(default)]
+    pub is_indexed: Fact<bool>,
+    /// Whether the folder's modules.alias.bin leads from each of its aliases to it.
+    #[serde(default)]
+    pub is_aliased: Fact<bool>,
 }
 
 /// An initrd file, all segments together.

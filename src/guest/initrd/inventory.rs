@@ -3,12 +3,12 @@
 use super::rootfs::{Content, File, Rootfs};
 use crate::bytes::text;
 use crate::fact::{Fact, Flaw, Gap, Listing};
-use crate::guest::modules::{module_name, precedence, trimmed};
+use crate::guest::modules::{Index, Indexes, module_name, precedence, trimmed};
 use crate::guest::{Initrd, Module, ModuleTree};
 use crate::limits::MAX_PATH;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where module folders are: kmod looks into the first, some builds of it into the second (`man 5 modules.dep`).
+/// Where module folders are: kmod looks into the first (`KMOD_DIRNAME`, which some distributions build as the second).
 const FOLDERS: &[&[u8]] = &[b"/lib/modules", b"/usr/lib/modules"];
 /// Images within the initrd that hold most of it (dracut's modules squash, squash-squashfs and squash-erofs).
 const IMAGES: &[&[u8]] = &[b"/squash-root.img", b"/squashfs-root.img", b"/erofs-root.img", b"/squash/root.img"];
@@ -34,9 +34,9 @@ pub(super) fn has_init(rootfs: &Rootfs) -> bool {
 pub(super) fn collect(rootfs: &Rootfs, wanted: &[String]) -> Found {
     let mut found = Found::default();
     let mut seen = BTreeSet::new();
-    for folder in FOLDERS.iter().filter_map(|path| rootfs.directory(path)) {
+    for (path, folder) in FOLDERS.iter().filter_map(|path| Some((path, rootfs.directory(path)?))) {
         if seen.insert(folder) {
-            versions(rootfs, folder, wanted, &mut found);
+            versions(rootfs, folder, *path == b"/lib/modules", wanted, &mut found);
         }
     }
     for image in IMAGES.iter().filter(|path| rootfs.file(path).is_some()) {
@@ -47,7 +47,7 @@ pub(super) fn collect(rootfs: &Rootfs, wanted: &[String]) -> Found {
 }
 
 /// The folders of one /lib/modules.
-fn versions(rootfs: &Rootfs, folder: usize, wanted: &[String], found: &mut Found) {
+fn versions(rootfs: &Rootfs, folder: usize, is_looked_at: bool, wanted: &[String], found: &mut Found) {
     let parent = text(&rootfs.path(folder));
     for (name, node) in rootfs.directories(folder) {
         let version = text(name);
@@ -64,7 +64,12 @@ fn versions(rootfs: &Rootfs, folder: usize, wanted: &[String], found: &mut Found
         }
         let builtin = builtin(rootfs, node, &path);
         let (files, gaps) = list(rootfs, node, &path);
-        let modules = closure(&path, &files, wanted, &mut found.unread);
+        let mut indexes = indexes(rootfs, node, &path);
+        if !is_looked_at {
+            let reason = "modprobe looks into /lib/modules, which does not lead to this folder";
+            indexes.names = Index::Unknown(Gap::at(path.clone(), reason));
+        }
+        let modules = closure(&path, &files, &indexes, wanted, &mut found.unread);
         let mut items: Vec<String> = files.into_iter().map(|(name, _)| name).collect();
         items.sort();
         let (files, modules) = (Fact::Known(Listing { items, gaps }), Fact::Known(modules));
@@ -82,6 +87,30 @@ fn builtin(rootfs: &Rootfs, folder: usize, path: &str) -> Fact<Option<Vec<String
         Some((_, 0)) => Fact::Known(Some(Vec::new())),
         Some(_) => gap("not read: it is a link to another name"),
     }
+}
+
+/// The indexes of one folder. Without modules.dep.bin, modules.dep finds modules for a busybox modprobe only.
+fn indexes<'r>(rootfs: &'r Rootfs, folder: usize, path: &str) -> Indexes<'r> {
+    let at = |name: &str| format!("{path}/{name}");
+    let index = |name: &str| {
+        let file = rootfs.files(folder).find(|(found, _)| *found == name.as_bytes()).map(|(_, file)| file);
+        let unread = |reason: &str| Index::Unknown(Gap::at(at(name), reason));
+        match file.map(|file| (&file.content, file.size)) {
+            None => Index::Absent,
+            Some((_, 0)) => unread("the file is empty"),
+            Some((Content::Index(Ok(bytes)), _)) => Index::Read(at(name), bytes),
+            Some((Content::Index(Err(error)), _)) => unread(&error.to_string()),
+            Some(_) => unread("not read: it is a link to another name"),
+        }
+    };
+    let names = match index("modules.dep.bin") {
+        Index::Absent if rootfs.files(folder).any(|(name, file)| name == b"modules.dep" && file.size > 0) => {
+            let reason = "it is missing; kmod and udev read no other index, busybox reads modules.dep beside it";
+            Index::Unknown(Gap::at(at("modules.dep.bin"), reason))
+        }
+        index => index,
+    };
+    Indexes { names, aliases: index("modules.alias.bin") }
 }
 
 /// Module files below `folder`, by relative path.
@@ -104,6 +133,7 @@ fn list<'r>(rootfs: &'r Rootfs, folder: usize, path: &str) -> (Vec<(String, &'r 
 fn closure(
     folder: &str,
     files: &[(String, &File)],
+    indexes: &Indexes<'_>,
     wanted: &[String],
     unread: &mut BTreeSet<String>,
 ) -> Listing<Module> {
@@ -121,7 +151,7 @@ fn closure(
                 Content::Module(Ok(module)) => {
                     let module = Module { name: name.clone(), path: path.clone(), ..module.clone() };
                     ahead.extend(module.depends.iter().filter(|name| asked.insert((*name).clone())).cloned());
-                    modules.items.push(trimmed(module, wanted));
+                    modules.items.push(trimmed(indexes.judge(module, |name| by_name.contains_key(name)), wanted));
                 }
                 Content::Module(Err(error)) => modules.gaps.push(gap(error.to_string())),
                 _ if file.size == 0 => modules.gaps.push(gap("the file is empty".into())),
@@ -158,6 +188,8 @@ pub enum Location {
         /// All it depends on, direct or not, sorted, and whether that is there.
         needs: Vec<(String, bool)>,
     },
+    /// A file, relative to the folder, that modprobe does not find: the folder's index does not name it as it is.
+    Unindexed(String),
     /// Neither.
     Missing,
     /// It could not be seen.
@@ -192,6 +224,7 @@ pub fn locate_in(tree: &ModuleTree, module: &str) -> Location {
         Ok(Place::File(found)) => found.path.clone(),
         Ok(Place::BuiltIn) => return Location::BuiltIn,
         Ok(Place::Nowhere) => return Location::Missing,
+        Ok(Place::Unindexed(found)) => return Location::Unindexed(found.path.clone()),
         Err(gap) => return Location::Unknown(gap),
     };
     let mut needs = BTreeMap::new();
@@ -203,7 +236,7 @@ pub fn locate_in(tree: &ModuleTree, module: &str) -> Location {
                 true
             }
             Ok(Place::BuiltIn) => true,
-            Ok(Place::Nowhere) => false,
+            Ok(Place::Nowhere | Place::Unindexed(_)) => false,
             Err(gap) => return Location::Unknown(gap),
         };
         needs.insert(name, is_there);
@@ -216,6 +249,7 @@ pub fn locate_in(tree: &ModuleTree, module: &str) -> Location {
 enum Place<'t> {
     BuiltIn,
     File(&'t Module),
+    Unindexed(&'t Module),
     Nowhere,
 }
 
@@ -237,8 +271,18 @@ fn find<'t>(tree: &'t ModuleTree, name: &str) -> Result<Place<'t>, Gap> {
     if let Some(gap) = modules.gaps.iter().find(is_of) {
         return Err(gap.clone());
     }
-    if let Some(module) = modules.items.iter().find(|module| module.name == name) {
-        return Ok(Place::File(module));
+    let named = || modules.items.iter().filter(|module| module.name == name);
+    if let Some(module) = named().find(|module| module.is_indexed.known() == Some(&true)).or_else(|| named().next()) {
+        return match (&module.is_indexed, &module.is_aliased) {
+            (Fact::Known(false), _) => Ok(Place::Unindexed(module)),
+            (Fact::Known(true), Fact::Known(true)) => Ok(Place::File(module)),
+            (Fact::Known(true), Fact::Known(false)) => {
+                let reason =
+                    "modules.alias.bin does not lead to it: no device loads it, and what loads it by name is not read";
+                Err(Gap::at(format!("{}/{}", tree.path, module.path), reason))
+            }
+            (Fact::Unknown(gap), _) | (_, Fact::Unknown(gap)) => Err(gap.clone()),
+        };
     }
     let files = match &tree.files {
         Fact::Known(files) => files,

@@ -1,4 +1,4 @@
-//! The bodies that are kept while an initrd streams past: wanted modules and modules.builtin, as facts.
+//! The bodies that are kept while an initrd streams past: wanted modules and modules.builtin as facts, indexes whole.
 
 use super::cpio::Entry;
 use super::rootfs::Content;
@@ -10,12 +10,15 @@ use std::collections::BTreeSet;
 
 /// Module files worth this many bytes, unpacked, are parsed in one walk; those that checks ask for have 30 MB.
 const MODULES_TOTAL: u64 = 256 * 1024 * 1024;
+/// Bytes of all indexes that are kept in one walk; a Debian initrd has 300 KB of them, a full module folder 2 MB.
+const INDEXES_TOTAL: u64 = 32 * 1024 * 1024;
 
 /// Chooses and parses bodies.
 pub(super) struct Keeper<'l> {
     wanted: &'l BTreeSet<String>,
     limits: &'l Limits,
     left: u64,
+    indexes_left: u64,
 }
 
 /// A body being collected.
@@ -41,7 +44,7 @@ impl Kept {
 
 impl<'l> Keeper<'l> {
     pub(super) fn new(wanted: &'l BTreeSet<String>, limits: &'l Limits) -> Self {
-        Self { wanted, limits, left: MODULES_TOTAL }
+        Self { wanted, limits, left: MODULES_TOTAL, indexes_left: INDEXES_TOTAL }
     }
 
     /// Whether `entry` is a module that was asked for.
@@ -53,6 +56,8 @@ impl<'l> Keeper<'l> {
     pub(super) fn begin(&self, entry: &Entry, is_wanted: bool) -> Kept {
         if is_builtin(entry) {
             Kept::Body(Vec::new(), self.limits.module_index)
+        } else if is_index(entry) {
+            Kept::Body(Vec::new(), self.limits.module_index.min(self.indexes_left))
         } else if is_wanted {
             Kept::Body(Vec::new(), self.limits.module.min(self.left))
         } else {
@@ -71,6 +76,11 @@ impl<'l> Keeper<'l> {
         if is_builtin {
             return Content::Builtin(body.map(|body| parse_builtin(&body)));
         }
+        if is_index(entry) {
+            let cost = body.as_ref().map_or(0, |body| count(body.len()));
+            self.indexes_left = self.indexes_left.saturating_sub(cost);
+            return Content::Index(body);
+        }
         let path = crate::bytes::text(&entry.name);
         Content::Module(body.and_then(|body| {
             let limit = self.limits.module.min(self.left);
@@ -81,6 +91,10 @@ impl<'l> Keeper<'l> {
             parse_modinfo(&path, &unpacked?)
         }))
     }
+}
+
+fn is_index(entry: &Entry) -> bool {
+    entry.name.ends_with(b"/modules.dep.bin") || entry.name.ends_with(b"/modules.alias.bin")
 }
 
 fn is_builtin(entry: &Entry) -> bool {

@@ -1,8 +1,10 @@
 //! Kernel modules: names, `.modinfo`, modules.dep and modules.builtin (`man 5 modules.dep`).
 
+mod index;
 mod modinfo;
 mod tree;
 
+pub(crate) use index::{Index, Indexes};
 pub use modinfo::{decompress, parse_modinfo};
 pub use tree::read_tree;
 pub(crate) use tree::trimmed;

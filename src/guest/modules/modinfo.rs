@@ -3,10 +3,12 @@
 use super::{module_name, normalise};
 use crate::bytes::{read_capped, slice, text};
 use crate::error::{Error, Result};
+use crate::fact::Fact;
 use crate::guest::Module;
 use flate2::read::MultiGzDecoder;
 use goblin::container::{Container, Ctx};
-use goblin::elf::header::{EI_CLASS, ELFCLASS64, ET_REL};
+use goblin::elf::header::{EI_CLASS, ELFCLASS64, ET_REL, Header};
+use goblin::elf::section_header::{SHT_NOBITS, SHT_NULL};
 use goblin::elf::{Elf, SectionHeader};
 use liblzma::read::XzDecoder;
 use liblzma::stream::Stream;
@@ -64,6 +66,9 @@ pub fn parse_modinfo(path: &str, elf: &[u8]) -> Result<Module> {
         softdeps: Vec::new(),
         aliases: Vec::new(),
         vermagic: String::new(),
+        machine: crate::guest::os_release::machine(elf).into(),
+        is_indexed: Fact::default(),
+        is_aliased: Fact::default(),
     };
     let (mut has_depends, mut has_vermagic) = (false, false);
     for record in section.split(|byte| *byte == 0) {
@@ -107,6 +112,7 @@ fn section<'a>(elf: &'a [u8], name: &[u8]) -> Result<&'a [u8]> {
         let start = usize::try_from(section.sh_offset).ok()?;
         slice(elf, start, usize::try_from(section.sh_size).ok()?)
     };
+    check_sections(elf, &header, &sections)?;
     let names = sections.get(usize::from(header.e_shstrndx)).and_then(body);
     let names = names.ok_or_else(|| corrupt("its section names lie past the end".into()))?;
     let is_called = |section: &&SectionHeader| {
@@ -116,6 +122,26 @@ fn section<'a>(elf: &'a [u8], name: &[u8]) -> Result<&'a [u8]> {
     };
     let found = sections.iter().find(is_called).ok_or_else(|| corrupt(format!("no {} section", text(name))))?;
     body(found).ok_or_else(|| corrupt(format!("its {} section lies past the end", text(name))))
+}
+
+/// `elf_validity_check` of Linux's `kernel/module/main.c`: each section lies within the file.
+fn check_sections(elf: &[u8], header: &Header, sections: &[SectionHeader]) -> Result<()> {
+    let is_64 = header.e_ident.get(EI_CLASS) == Some(&ELFCLASS64);
+    let expected = if is_64 { 64 } else { 40 };
+    if header.e_shentsize != expected {
+        let cause = format!("its section headers have {} bytes, expected {expected}", header.e_shentsize);
+        return Err(Error::corrupt("kernel module", cause));
+    }
+    let end = u64::try_from(elf.len()).unwrap_or(u64::MAX);
+    for (section, number) in sections.iter().zip(0_u32..) {
+        let is_stored = !matches!(section.sh_type, SHT_NULL | SHT_NOBITS);
+        let last = section.sh_offset.checked_add(section.sh_size);
+        if is_stored && last.is_none_or(|last| last > end) {
+            let cause = format!("its section {number} ends past the end of the file at byte {end}");
+            return Err(Error::corrupt("kernel module", cause));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -169,6 +195,7 @@ pub(crate) mod tests {
             let module = parse_modinfo("kernel/drivers/scsi/virtio-scsi.ko", &elf).unwrap();
             assert_eq!((module.name.as_str(), module.vermagic.as_str()), ("virtio_scsi", "6.1.0 SMP "));
             assert_eq!(module.depends, ["virtio_ring", "scsi_mod"]);
+            assert_eq!(module.machine, Fact::Known("x86_64".into()));
             assert_eq!((module.softdeps, module.aliases), (vec!["pre: x".into()], vec!["virtio:d00000008v*".into()]));
         }
     }
@@ -178,6 +205,12 @@ pub(crate) mod tests {
         let whole = module(RECORDS);
         let mut program = whole.clone();
         program[16] = 2;
+        let table = whole.len() - 192;
+        let at = |position: usize, byte: u8| {
+            let mut elf = whole.clone();
+            elf[position] = byte;
+            elf
+        };
         for (elf, cause) in [
             (Vec::new(), "the file is empty"),
             (b"#!/bin/sh\n".repeat(20), "not an ELF file"),
@@ -185,6 +218,9 @@ pub(crate) mod tests {
             (module(&["vermagic=6.1"]), "no depends="),
             (module(&["depends="]), "no vermagic="),
             (whole[..whole.len() - 1].to_vec(), "section table"),
+            (at(58, 40), "section headers have 40 bytes"),
+            (at(table + 64 + 33, 0xff), "section 1 ends past the end"),
+            (at(table + 128 + 31, 0xff), "section 2 ends past the end"),
         ] {
             let error = parse_modinfo("a.ko", &elf).unwrap_err().to_string();
             assert!(error.contains(cause), "{error}");

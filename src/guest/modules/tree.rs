@@ -1,6 +1,6 @@
 //! `/lib/modules/VERSION` of the root tree → a [`ModuleTree`].
 
-use super::{decompress, module_name, parse_builtin, parse_modinfo, precedence, still_needed};
+use super::{Index, Indexes, decompress, module_name, parse_builtin, parse_modinfo, precedence, still_needed};
 use crate::bytes::text;
 use crate::disk::filesystem::{FileType, Root};
 use crate::error::{ErrorKind, Result};
@@ -23,13 +23,25 @@ pub fn read_tree(root: &Root, version: &str, wanted: &[String], limits: &Limits)
     };
     let files = list(root, &folder, limits);
     let builtin = root.read_if_exists(format!("{folder}/modules.builtin"), limits.module_index);
+    let read = |name: &str| root.read_if_exists(format!("{folder}/{name}"), limits.module_index);
+    let (names, aliases) = (read("modules.dep.bin"), read("modules.alias.bin"));
+    let index = |name: &str, read| as_index(format!("{folder}/{name}"), read);
+    let indexes = Indexes { names: index("modules.dep.bin", &names), aliases: index("modules.alias.bin", &aliases) };
     Fact::Known(Some(ModuleTree {
         version: version.to_owned(),
         builtin: builtin.map(|bytes| bytes.map(|bytes| parse_builtin(&bytes))).into(),
-        modules: Fact::Known(closure(root, &folder, &files, wanted, limits)),
+        modules: Fact::Known(closure(root, &folder, &files, &indexes, wanted, limits)),
         files: Fact::Known(files),
         path: folder,
     }))
+}
+
+fn as_index(path: String, read: &Result<Option<Vec<u8>>>) -> Index<'_> {
+    match read {
+        Ok(Some(bytes)) => Index::Read(path, bytes),
+        Ok(None) => Index::Absent,
+        Err(error) => Index::Unknown(Gap::at(path, error.to_string())),
+    }
 }
 
 /// Module files below `folder`, relative and sorted; links to files count as files, links to folders (build, source)
@@ -72,7 +84,14 @@ fn list(root: &Root, folder: &str, limits: &Limits) -> Listing<String> {
 }
 
 /// Reads the modules of `wanted` that are there, then what they depend on, until nothing new is named.
-fn closure(root: &Root, folder: &str, files: &Listing<String>, wanted: &[String], limits: &Limits) -> Listing<Module> {
+fn closure(
+    root: &Root,
+    folder: &str,
+    files: &Listing<String>,
+    indexes: &Indexes<'_>,
+    wanted: &[String],
+    limits: &Limits,
+) -> Listing<Module> {
     let mut by_name: BTreeMap<String, Vec<&String>> = BTreeMap::new();
     for path in &files.items {
         by_name.entry(module_name(path.as_bytes()).unwrap_or_default()).or_default().push(path);
@@ -84,7 +103,8 @@ fn closure(root: &Root, folder: &str, files: &Listing<String>, wanted: &[String]
         let first_new = modules.items.len();
         for path in next.iter().filter_map(|name| by_name.get(name)).flatten() {
             let module = read(root, folder, path, limits).map_err(|error| error.at(format!("{folder}/{path}")));
-            modules.add(module.map(|module| trimmed(module, wanted)));
+            let judged = module.map(|module| trimmed(indexes.judge(module, |name| by_name.contains_key(name)), wanted));
+            modules.add(judged);
         }
         asked.append(&mut next);
         next = still_needed(modules.items.iter().skip(first_new), &asked);

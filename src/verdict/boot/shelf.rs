@@ -53,6 +53,8 @@ pub struct Shelf<'v, 'a> {
     lists: Vec<&'a Listing<ModuleTree>>,
     /// Why the root tree's folder may not be all there is.
     doubt: Option<Gap>,
+    /// Why the indexes of the initrds' folders may not be those that modprobe reads.
+    rivals: Option<Gap>,
     files: HashMap<Cow<'a, str>, File<'a>>,
     /// What was read of the files, by archive and path.
     records: HashMap<(Option<&'a str>, &'a str), &'a Module>,
@@ -71,6 +73,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
             trees: Vec::new(),
             lists: Vec::new(),
             doubt: None,
+            rivals: None,
             files: HashMap::new(),
             records: HashMap::new(),
             builtin: HashMap::new(),
@@ -87,6 +90,10 @@ impl<'v, 'a> Shelf<'v, 'a> {
         self.lists.push(trees);
         let version = self.version;
         for tree in trees.items.iter().filter(|tree| tree.version == version) {
+            if !self.trees.is_empty() {
+                let reason = "another initrd has a module folder of this version too: the later modules.dep.bin replaces the other";
+                self.rivals = Some(Gap::at(path, reason));
+            }
             self.add(tree, Some(path));
             self.add_builtin(tree, path);
         }
@@ -107,10 +114,13 @@ impl<'v, 'a> Shelf<'v, 'a> {
         };
     }
 
+    /// Of several files of one module the one that the index names.
     fn add(&mut self, tree: &'a ModuleTree, archive: Option<&'a str>) {
         self.trees.push(tree);
         let files = tree.files.known().map(|files| files.items.as_slice()).unwrap_or_default();
-        for path in files {
+        let modules = tree.modules.known().map(|modules| modules.items.as_slice()).unwrap_or_default();
+        let indexed = modules.iter().filter(|module| module.is_indexed.known() == Some(&true));
+        for path in indexed.map(|module| &module.path).filter(|path| files.contains(path)).chain(files) {
             if let Some(name) = module_name(path) {
                 self.files.entry(name).or_insert(File { archive, tree, path });
             }
@@ -143,7 +153,9 @@ impl<'v, 'a> Shelf<'v, 'a> {
         if let Some(proof) = self.built_in(module) {
             return Some(Place::BuiltIn(proof));
         }
-        if let Some(file) = self.files.get(module) {
+        if let Some(file) = self.files.get(module)
+            && !self.is_hidden(file)
+        {
             return Some(Place::File(*file));
         }
         self.view.certain(|view| {
@@ -151,6 +163,20 @@ impl<'v, 'a> Shelf<'v, 'a> {
             self.looked_everywhere(view);
             Place::Absent
         })
+    }
+
+    /// Whether modprobe does not find this file of an initrd; later, in the root tree, it may be called otherwise.
+    fn is_hidden(&self, file: &File<'_>) -> bool {
+        let modules = file.tree.modules.known().map(|modules| modules.items.as_slice()).unwrap_or_default();
+        let module = modules.iter().find(|module| module.path == file.path);
+        file.archive.is_some() && module.is_some_and(|module| module.is_indexed.known() == Some(&false))
+    }
+
+    /// What to say of a module whose file is in the initrd where modprobe does not find it.
+    pub fn hidden(&self, module: &str) -> Option<String> {
+        let file = self.files.get(module).filter(|file| self.is_hidden(file))?;
+        let folder = &file.tree.path;
+        Some(format!("modprobe does not find {}: {folder}/modules.dep.bin lacks it or what it needs", file.path))
     }
 
     /// Whether `module` is built in; `None` when that cannot be said, and why is kept by `view`.
@@ -240,14 +266,29 @@ impl<'v, 'a> Shelf<'v, 'a> {
 
     /// What was read of a module file; `None` keeps the gap.
     pub fn record(&self, file: &File<'a>) -> Option<&'a Module> {
-        if let Some(record) = self.records.get(&(file.archive, file.path)) {
-            return Some(record);
+        let Some(record) = self.records.get(&(file.archive, file.path)).copied() else {
+            let records = self.view.need(&file.tree.modules)?;
+            if self.view.certain(|view| view.all(records).len()).is_some() {
+                self.view.miss(Gap::at(place_of(file), format!("what {} depends on was not read", file.path)));
+            }
+            return None;
+        };
+        if file.archive.is_none() { Some(record) } else { self.loadable(file, record) }
+    }
+
+    /// The record of a file of an initrd, if modprobe and udev find it there; `None` keeps the gap.
+    fn loadable(&self, file: &File<'a>, record: &'a Module) -> Option<&'a Module> {
+        if let Some(gap) = &self.rivals {
+            self.view.miss(gap.clone());
+            return None;
         }
-        let records = self.view.need(&file.tree.modules)?;
-        if self.view.certain(|view| view.all(records).len()).is_some() {
-            self.view.miss(Gap::at(place_of(file), format!("what {} depends on was not read", file.path)));
+        let (_, is_aliased) = (self.view.need(&record.is_indexed)?, self.view.need(&record.is_aliased)?);
+        if !is_aliased {
+            let reason =
+                "modules.alias.bin does not lead to it: no device loads it, and what loads it by name is not read";
+            self.view.miss(Gap::at(format!("{}/{}", file.tree.path, file.path), reason));
         }
-        None
+        is_aliased.then_some(record)
     }
 
     /// What was read of `module`, if it is a file here.

@@ -1,9 +1,10 @@
 //! The initrd's modules are those of the kernel that is started with it.
 
 use super::{BOOT_FACTS, Check, boots_by};
-use crate::guest::Initrd;
+use crate::guest::{Initrd, Module};
 use crate::verdict::boot::{Shelf, Start, each_entry, root_driver};
 use crate::verdict::{Tally, Weight};
+use std::collections::BTreeMap;
 
 pub(super) const CHECK: Check = Check {
     id: "initrd-kernel-match",
@@ -29,17 +30,14 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
         return tally.not_applicable("an attempt without an initrd has no modules to match");
     }
     let Some(shelf) = start.early(tally) else { return };
+    let architecture = start.kernel().and_then(|kernel| start.view.need(&kernel.architecture));
     let mut has_modules = false;
     for tree in shelf.trees() {
         let Some(files) = start.view.need(&tree.files).map(|files| start.view.all(files)) else { return };
         has_modules |= !files.is_empty();
         let modules = start.view.need(&tree.modules).map(|modules| start.view.all(modules)).unwrap_or_default();
-        for module in modules {
-            let version = module.vermagic.split_ascii_whitespace().next().unwrap_or_default();
-            if version != tree.version {
-                let found = format!("{} is built for {version:?}", module.path);
-                tally.fault(Weight::Full, start.at(start.archive_path(), found).expected(tree.version.clone()));
-            }
+        for (found, expected) in strangers(start, modules, &tree.version, architecture) {
+            tally.fault(Weight::Full, start.at(start.archive_path(), found).expected(expected));
         }
         if !files.is_empty() {
             tally.proof(start.at(start.archive_path(), format!("{} modules of {}", files.len(), tree.version)));
@@ -48,6 +46,38 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     if !has_modules {
         judge_without(start, tally, &shelf, &archives);
     }
+}
+
+/// What is wrong with each module that this kernel refuses, and what it expects. The kernel compares the whole vermagic
+/// with its own, which nothing but its modules tells: those that differ from most others are refused.
+fn strangers(
+    start: &Start<'_, '_>,
+    modules: &[Module],
+    version: &str,
+    architecture: Option<&String>,
+) -> Vec<(String, String)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for module in modules {
+        let count = counts.entry(&module.vermagic).or_default();
+        *count = count.saturating_add(1);
+    }
+    let usual = counts.iter().max_by_key(|(_, count)| **count).map_or("", |(vermagic, _)| *vermagic);
+    let mut found = Vec::new();
+    for module in modules {
+        let built_for = module.vermagic.split_ascii_whitespace().next().unwrap_or_default();
+        if built_for != version {
+            found.push((format!("{} is built for {built_for:?}", module.path), version.to_owned()));
+        } else if module.vermagic != usual {
+            let others = format!("{usual:?}, as the other modules");
+            found.push((format!("{} is built for {:?}", module.path, module.vermagic), others));
+        }
+        let machine = start.view.need(&module.machine);
+        if let (Some(machine), Some(architecture)) = (machine, architecture.filter(|name| Some(*name) != machine)) {
+            let text = format!("{} is compiled for {machine}", module.path);
+            found.push((text, format!("{architecture}, as the kernel")));
+        }
+    }
+    found
 }
 
 /// No module of this version: fine where the kernel needs none to mount its root.

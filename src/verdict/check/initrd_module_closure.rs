@@ -1,7 +1,7 @@
 //! What the boot drivers of the initrd depend on is in the initrd too, and so is the root file system's driver.
 
 use super::{BOOT_FACTS, Check, boots_by, initrd_virtio};
-use crate::verdict::boot::{Place, Start, each_entry, root_driver};
+use crate::verdict::boot::{Place, Shelf, Start, each_entry, root_driver};
 use crate::verdict::{Tally, Weight};
 
 pub(super) const CHECK: Check = Check {
@@ -61,16 +61,23 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
             }
             Some(Place::BuiltIn(proof)) => tally.proof(proof.entry(start.entry.id.clone())),
             Some(Place::Absent) if Some(module) == driver => {
-                let found =
-                    format!("the root file system is read by {module}: {}", initrd_virtio::absent(start, module));
+                let found = format!("the root file system is read by {module}: {}", absent(start, &shelf, module));
                 start.missing(tally, Weight::Full, start.at(start.archive_path(), found));
             }
             Some(Place::Absent) if is_required(module) && module != "virtio_net" => {
-                let found = format!("--require-in-initrd {module}: {}", initrd_virtio::absent(start, module));
+                let found = format!("--require-in-initrd {module}: {}", absent(start, &shelf, module));
                 tally.fault(Weight::Full, start.at(start.archive_path(), found).expected(format!("{module}.ko")));
+            }
+            Some(Place::Absent) if shelf.hidden(module).is_some() => {
+                let evidence = start.at(start.archive_path(), absent(start, &shelf, module));
+                tally.fault(Weight::Full, evidence.expected("modules.dep.bin as depmod writes it"));
             }
             // Its own check says so; what depends on it is told above.
             Some(Place::Absent) | None => {}
         }
     }
+}
+
+fn absent(start: &Start<'_, '_>, shelf: &Shelf<'_, '_>, module: &str) -> String {
+    shelf.hidden(module).unwrap_or_else(|| initrd_virtio::absent(start, module))
 }

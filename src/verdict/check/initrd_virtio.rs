@@ -110,7 +110,8 @@ fn in_initrd(start: &Start<'_, '_>, tally: &mut Tally, modules: &[&str]) {
             // What could not be read of it is a gap.
             Some(Place::File(_)) | None => {}
             Some(Place::Absent) => {
-                let evidence = start.at(start.archive_path(), absent(start, module)).expected(format!("{module}.ko"));
+                let found = shelf.hidden(module).unwrap_or_else(|| absent(start, module));
+                let evidence = start.at(start.archive_path(), found).expected(format!("{module}.ko"));
                 start.missing(tally, Weight::Full, evidence);
             }
         }

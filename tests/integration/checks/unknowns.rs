@@ -15,7 +15,6 @@ const UNREAD: &[(&str, &str)] = &[
     ("/partition_table/id", "only reported"),
     ("/os", "properties read it, no check does"),
     ("/boot_entries/*/firmware", "a property reads it, no check does"),
-    ("/kernels/*/architecture", "a property reads it, no check does"),
     ("/kernels/*/config", "read only where no modules.builtin decides"),
     ("/kernels/*/modules", "the root tree is asked for what the initrd lacks; here it lacks nothing"),
     ("/initrds/*/size", "only reported"),

@@ -92,7 +92,45 @@ pub fn good_entries() -> Vec<Vec<u8>> {
         file(&module_path("virtio_blk.ko"), &module(&["virtio-ring"])),
         file(&module_path("virtio-ring.ko"), &module(&[])),
         file(&format!("usr/lib/modules/{VERSION}/modules.builtin"), b"kernel/drivers/virtio/virtio_pci.ko\n"),
+        dep(&["kernel/virtio_blk.ko: kernel/virtio-ring.ko", "kernel/virtio-ring.ko:"]),
     ]
+}
+
+/// modules.dep.bin with the lines of a modules.dep.
+pub fn dep(lines: &[&str]) -> Vec<u8> {
+    let name = |line: &str| {
+        let file = line.split(':').next().unwrap().rsplit('/').next().unwrap();
+        file.split('.').next().unwrap().replace('-', "_").into_bytes()
+    };
+    let mut rows: Vec<(Vec<u8>, &str)> = lines.iter().map(|line| (name(line), *line)).collect();
+    rows.sort();
+    let mut bytes = [0xB007_F457_u32.to_be_bytes(), 0x0002_0001_u32.to_be_bytes(), [0; 4]].concat();
+    let root = node(&mut bytes, &rows);
+    bytes[8..12].copy_from_slice(&root.to_be_bytes());
+    file(&format!("usr/lib/modules/{VERSION}/modules.dep.bin"), &bytes)
+}
+
+/// A node of the trie without a prefix, behind its children; gives its offset and flags.
+fn node(bytes: &mut Vec<u8>, rows: &[(Vec<u8>, &str)]) -> u32 {
+    let (values, below): (Vec<_>, Vec<_>) = rows.iter().cloned().partition(|row| row.0.is_empty());
+    let mut children = Vec::new();
+    if let (Some(first), Some(last)) = (below.first(), below.last()) {
+        children.extend([first.0[0], last.0[0]]);
+        for byte in first.0[0]..=last.0[0] {
+            let of: Vec<_> =
+                below.iter().filter(|row| row.0[0] == byte).map(|row| (row.0[1..].to_vec(), row.1)).collect();
+            children.extend(if of.is_empty() { 0 } else { node(bytes, &of) }.to_be_bytes());
+        }
+    }
+    let offset = u32::try_from(bytes.len()).unwrap();
+    let flags = if children.is_empty() { 0 } else { 0x2000_0000 } | if values.is_empty() { 0 } else { 0x4000_0000 };
+    bytes.extend(children);
+    if let [(_, line)] = values.as_slice() {
+        bytes.extend([0, 0, 0, 1, 0, 0, 0, 0]);
+        bytes.extend(line.as_bytes());
+        bytes.push(0);
+    }
+    offset | flags
 }
 
 pub fn good() -> Vec<u8> {

@@ -37,7 +37,7 @@ fn facts_of_a_good_one() {
     assert_eq!(tree.files.known().unwrap().items, ["kernel/virtio-ring.ko", "kernel/virtio_blk.ko"]);
     assert_eq!(tree.builtin.known().unwrap().as_deref().unwrap(), ["virtio_pci"]);
     let segment = &initrd.segments.known().unwrap().items[0];
-    assert_eq!((segment.offset, segment.entries, segment.modules, segment.microcode), (0, 10, 2, 0));
+    assert_eq!((segment.offset, segment.entries, segment.modules, segment.microcode), (0, 11, 2, 0));
     assert_eq!((segment.size, segment.unpacked), (u64::try_from(good().len()).unwrap(), segment.size));
     assert_eq!(place(&initrd, "virtio-blk"), found("kernel/virtio_blk.ko", &[("virtio_ring", true)]));
     assert_eq!(place(&initrd, "virtio_pci"), Location::BuiltIn);
@@ -94,7 +94,7 @@ fn a_file_whose_folder_is_missing_is_not_unpacked() {
     assert_eq!((flaws.len(), flaws[0].id.as_str(), flaws[0].fatal), (1, "initrd-dropped-entry", false));
     // Through a link to a folder it is.
     let below = |name: &str| file(&format!("lib/modules/{VERSION}/kernel/{name}"), &module(&[]));
-    let initrd = inspected(&archive(&[folders(), below("virtio_scsi.ko")]));
+    let initrd = inspected(&archive(&[folders(), below("virtio_scsi.ko"), dep(&["kernel/virtio_scsi.ko:"])]));
     assert_eq!(place(&initrd, "virtio_scsi"), found("kernel/virtio_scsi.ko", &[]));
     assert_eq!(initrd.modules.known().unwrap().items[0].path, format!("/usr/lib/modules/{VERSION}"));
 }
@@ -117,6 +117,7 @@ fn a_link_to_lib_cannot_replace_a_folder() {
 #[test]
 fn hard_links_share_the_last_body() {
     let (scsi, net) = (module_path("virtio_scsi.ko"), module_path("virtio_net.ko"));
+    let folders = || [folders(), dep(&["kernel/virtio_scsi.ko:", "kernel/virtio_net.ko:"])].concat();
     let linked = |first: &[u8], second: &[u8]| {
         inspected(&archive(&[folders(), hard_link(&scsi, first), hard_link(&net, second)]))
     };
@@ -148,6 +149,12 @@ fn modules_are_read_in_every_compression_and_as_deep_as_they_depend() {
         let name = module_path(&format!("virtio_scsi.ko.{suffix}"));
         let chain = (1..=4).flat_map(|n| file(&module_path(&format!("a{n}.ko")), &module(&[&format!("a{}", n + 1)])));
         let entries = [folders(), chain.collect(), file(&name, &packed(suffix))];
+        let lines = (1..=4).map(|n| {
+            format!("kernel/a{n}.ko:{}", if n < 4 { format!(" kernel/a{}.ko", n + 1) } else { String::new() })
+        });
+        let lines: Vec<String> = lines.chain([format!("kernel/virtio_scsi.ko.{suffix}: kernel/a1.ko")]).collect();
+        let index = dep(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let entries = [entries.concat(), index];
         let needs = [("a1", true), ("a2", true), ("a3", true), ("a4", true), ("a5", false)];
         assert_eq!(
             place(&inspected(&archive(&entries)), "virtio_scsi"),
@@ -161,7 +168,9 @@ fn modules_are_read_in_every_compression_and_as_deep_as_they_depend() {
     }
     // A chain longer than the walks that are made ends as unknown, never as complete.
     let chain = (1..=9).flat_map(|n| file(&module_path(&format!("a{n}.ko")), &module(&[&format!("a{}", n + 1)])));
-    let entries = [folders(), chain.collect(), file(&module_path("virtio_scsi.ko"), &module(&["a1"]))];
+    let lines: Vec<String> = (1..=9).map(|n| format!("kernel/a{n}.ko: kernel/a{}.ko", n + 1)).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).chain(["kernel/virtio_scsi.ko: kernel/a1.ko"]).collect();
+    let entries = [folders(), chain.collect(), file(&module_path("virtio_scsi.ko"), &module(&["a1"])), dep(&lines)];
     assert!(is_unknown(&place(&inspected(&archive(&entries)), "virtio_scsi"), "no further walk"));
 }
 
@@ -170,4 +179,29 @@ fn squash_images_hide_modules() {
     let initrd = inspected(&archive(&[good_entries().concat(), file("squashfs-root.img", b"hsqs")]));
     assert!(matches!(place(&initrd, "virtio_blk"), Location::File { .. }));
     assert!(is_unknown(&place(&initrd, "virtio_scsi"), "dracut image /squashfs-root.img"));
+}
+
+#[test]
+fn modprobe_finds_what_its_index_names() {
+    let bare = || [folders(), file(&module_path("virtio_scsi.ko"), &module(&[]))].concat();
+    let at = |name: &str| format!("usr/lib/modules/{VERSION}/{name}");
+    let text = || file(&at("modules.dep"), b"kernel/virtio_scsi.ko:\n");
+    let no_link = || [bare(), dep(&["kernel/virtio_scsi.ko:"]), file("lib", b"")].concat();
+    for (entries, expected) in [
+        (vec![bare(), dep(&["kernel/virtio_scsi.ko:"])], "File"),
+        (vec![bare(), dep(&["kernel/virtio_scsi.ko:"]), text()], "File"),
+        (vec![bare()], "Unindexed"),
+        (vec![bare(), file(&at("modules.dep"), b"")], "Unindexed"),
+        (vec![bare(), dep(&["kernel/virtio_scsi.ko.xz:"])], "Unindexed"),
+        (vec![bare(), dep(&["kernel/virtio_blk.ko:"])], "Unindexed"),
+        (vec![bare(), dep(&[])], "Unindexed"),
+        (vec![bare(), text()], "read no other index"),
+        (vec![bare(), text(), file(&at("modules.dep.bin"), b"")], "the file is empty"),
+        (vec![bare(), file(&at("modules.dep.bin"), b"kernel/virtio_scsi.ko:")], "magic number"),
+        (vec![no_link()], "does not lead to this folder"),
+        (vec![bare(), dep(&["kernel/virtio_scsi.ko:"]), link("lib/modules", "/x")], "File"),
+    ] {
+        let location = format!("{:?}", place(&inspected(&archive(&entries)), "virtio_scsi"));
+        assert!(location.contains(expected), "{expected}: {location}");
+    }
 }

@@ -30,6 +30,8 @@ pub(super) enum Content {
     Module(Result<Module, Error>),
     /// Of modules.builtin: the names.
     Builtin(Result<Vec<String>, Error>),
+    /// Of modules.dep.bin or modules.alias.bin: all of it.
+    Index(Result<Vec<u8>, Error>),
 }
 
 /// A regular file.

@@ -108,6 +108,8 @@ fn initrd_virtio_net() {
 fn initrd_kernel_match() {
     let tree = "/initrds/0/modules/0";
     let vermagic = json!("6.1.0-40-cloud-amd64 SMP preempt mod_unload modversions ");
+    let (flags, machine) = ("/initrds/0/modules/0/modules/3/vermagic", "/initrds/0/modules/0/modules/3/machine");
+    let other_flags = "6.1.0-56-cloud-amd64 preempt mod_unload modversions ";
     rows(
         "initrd-kernel-match",
         &[
@@ -123,6 +125,11 @@ fn initrd_kernel_match() {
                 None,
                 "modules of 6.1.0-56",
             ),
+            (flags, json!(other_flags), Fail, Full, Some(INITRD), None, "is built for"),
+            (machine, json!("aarch64"), Fail, Full, Some(INITRD), None, "is compiled for aarch64"),
+            (machine, json!({"unknown": "no header"}), Unknown, Full, None, None, "no header"),
+            ("/kernels/0/architecture", json!("i686"), Fail, Full, Some(INITRD), None, "is compiled for x86_64"),
+            ("/kernels/0/architecture", json!({"unknown": "a PE"}), Unknown, Full, None, None, "a PE"),
             ("/kernels/0/version", json!({"unknown": "no version"}), Unknown, Full, None, None, "no version"),
             (tree, json!({"unknown": "cut short"}), Unknown, Full, None, None, "cut short"),
         ],
@@ -134,6 +141,32 @@ fn initrd_kernel_match() {
     assert_eq!(judge(&all_builtin, "initrd-kernel-match").verdict.word(), Pass);
     all_builtin["kernels"][0]["modules"]["builtin"] = json!(["virtio_pci", "virtio_blk"]);
     assert_eq!(judge(&all_builtin, "initrd-kernel-match").verdict.word(), Fail);
+}
+
+/// What modprobe does not find is not there, though its file is.
+#[test]
+fn modules_that_the_indexes_lack() {
+    for (module, field, new, virtio, closure) in [
+        ("virtio_scsi", "is_indexed", json!(false), Fail, Fail),
+        ("sd_mod", "is_indexed", json!(false), Fail, Fail),
+        ("scsi_common", "is_indexed", json!(false), Pass, Fail),
+        ("ext4", "is_indexed", json!(false), Pass, Fail),
+        ("jbd2", "is_indexed", json!(false), Pass, Fail),
+        ("virtio_scsi", "is_indexed", json!({"unknown": "x"}), Unknown, Unknown),
+        ("scsi_common", "is_indexed", json!({"unknown": "x"}), Pass, Unknown),
+        ("virtio_scsi", "is_aliased", json!(false), Unknown, Unknown),
+        ("sd_mod", "is_aliased", json!({"unknown": "x"}), Unknown, Unknown),
+        ("ext4", "is_aliased", json!(false), Pass, Unknown),
+    ] {
+        let mut value = saved("healthy");
+        for record in value["initrds"][0]["modules"][0]["modules"].as_array_mut().unwrap() {
+            if record["name"] == module {
+                record[field] = new.clone();
+            }
+        }
+        let found = ["initrd-virtio-scsi", "initrd-module-closure"].map(|id| judge(&value, id).verdict.word());
+        assert_eq!(found, [virtio, closure], "{module} {field} {new}");
+    }
 }
 
 #[test]
