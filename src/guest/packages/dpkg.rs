@@ -73,7 +73,7 @@ fn pending(root: &Root, gaps: &mut Vec<Gap>) {
 }
 
 /// Packages of a status file in its order, without those that are `not-installed`; a bad stanza is a gap with its line.
-/// Of two stanzas of one package and architecture the last counts, as `dpkg-query` shows it (`lib/dpkg/parse.c`).
+/// Of two stanzas of one package and architecture the last counts (`lib/dpkg/parse.c`).
 pub fn parse(path: &str, bytes: &[u8], limits: &Limits) -> Listing<Package> {
     parse_stanzas(path, bytes, limits, None)
 }
@@ -108,7 +108,12 @@ fn parse_stanzas(path: &str, bytes: &[u8], limits: &Limits, status: Option<&[u8]
         };
         let key = (stanza.package, stanza.architecture);
         match seen.get(&key).and_then(|index| found.items.get_mut(*index)) {
-            Some(earlier) => *earlier = package,
+            Some(earlier) => {
+                if earlier.is_some() && package.is_some() {
+                    found.gaps.push(stanza.error("it is listed twice, which dpkg refuses to read").at(path).into());
+                }
+                *earlier = package;
+            }
             None => {
                 seen.insert(key, found.items.len());
                 found.items.push(package);
@@ -321,8 +326,8 @@ mod tests {
         };
         let (good, removed) = ("install ok installed", "deinstall ok config-files");
         for (stanzas, expected, gaps) in [
-            ([stanza(good, "amd64", 1), stanza(removed, "amd64", 2)], "a - 2 - amd64 config-files", 0),
-            ([stanza(removed, "amd64", 2), stanza(good, "amd64", 1)], "a - 1 - amd64 -", 0),
+            ([stanza(good, "amd64", 1), stanza(removed, "amd64", 2)], "a - 2 - amd64 config-files", 1),
+            ([stanza(removed, "amd64", 2), stanza(good, "amd64", 1)], "a - 1 - amd64 -", 1),
             ([stanza(good, "amd64", 1), stanza("purge ok not-installed", "amd64", 1)], "", 0),
             ([stanza(good, "amd64", 1), stanza("nonsense", "amd64", 1)], "", 1),
             ([stanza(good, "amd64", 1), stanza(removed, "i386", 2)], "a - 1 - amd64 -;a - 2 - i386 config-files", 0),

@@ -86,8 +86,9 @@ fn unseen_source(row: &Row<'_>) -> Option<String> {
     let is_bound = mount.options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind"));
     let is_always_there = is_bound && ["/", "/dev", "/proc", "/sys", "/run"].contains(&mount.spec.as_str());
     let has_device = !matches!(mount.fstype.as_str(), "swap" | "fuse" | "davfs") && !mount.fstype.starts_with("fuse.");
-    (is_of_tree && !is_always_there && has_device)
-        .then(|| format!("line {}: whether {} is in the root tree is not looked at by this version", mount.line, mount.spec))
+    (is_of_tree && !is_always_there && has_device).then(|| {
+        format!("line {}: whether {} is in the root tree is not looked at by this version", mount.line, mount.spec)
+    })
 }
 
 fn tell<'a>(view: &View<'a>, tally: &mut Tally, row: &Row<'_>, resolved: &Resolved<'a>) -> Option<&'a Volume> {
