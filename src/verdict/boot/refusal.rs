@@ -43,7 +43,7 @@ impl<'a> Start<'_, 'a> {
     fn is_off(&self, name: &str, why: &str) -> Option<Evidence> {
         let (_, evidence) = self.option(name).filter(|(value, _)| *value == "n")?;
         let found = format!("{}: {why}", evidence.found);
-        Some(Evidence { found, ..evidence }.expected(format!("{name}=y")))
+        Some(Evidence { found, ..evidence }.mend(format!("start a kernel that has {name}=y")))
     }
 
     /// The words that the kernel itself puts before those of the loader; `None` keeps the gap where it ignores the
@@ -96,7 +96,8 @@ impl<'a> Start<'_, 'a> {
         let is_named = |name: &str| config.options.iter().any(|option| option.name == name);
         let knows_others = CODECS.iter().any(|(_, other)| is_named(other));
         let found = format!("{option} is not there: {why}");
-        (knows_others && !is_named(option)).then(|| self.at(config.path.clone(), found).expected(format!("{option}=y")))
+        let fix = format!("build the initrd with a compression that this kernel has, or start one that has {option}=y");
+        (knows_others && !is_named(option)).then(|| self.at(config.path.clone(), found).mend(fix))
     }
 
     /// Whether nothing stops `module`, which is at `place`, nor what it depends on. Faults go to the tally, gaps to the
@@ -118,7 +119,8 @@ impl<'a> Start<'_, 'a> {
             is_free = false;
             match stop {
                 Stop::Certain(word) => {
-                    tally.fault(Weight::Full, self.at_line(format!("{word}: Linux refuses {module}")));
+                    let evidence = self.at_line(format!("{word}: Linux refuses {module}"));
+                    tally.fault(Weight::Full, evidence.mend(unword(&word)));
                 }
                 Stop::Possible(word) => self.view.miss(Gap::at(
                     self.entry.config.clone(),
@@ -131,7 +133,7 @@ impl<'a> Start<'_, 'a> {
         for needed in needs {
             for word in cmdline.stops(&needed, true).into_iter().filter_map(Stop::certain) {
                 let found = format!("{word}: Linux refuses {needed}, which {module} needs");
-                tally.fault(Weight::Full, self.at_line(found));
+                tally.fault(Weight::Full, self.at_line(found).mend(unword(&word)));
                 is_free = false;
             }
         }
@@ -160,6 +162,11 @@ impl<'a> Start<'_, 'a> {
         }
         seen
     }
+}
+
+/// How to mend a word of the command line.
+pub fn unword(word: &str) -> String {
+    format!("remove {word} from the kernel's command line in the boot loader's configuration")
 }
 
 impl Stop {

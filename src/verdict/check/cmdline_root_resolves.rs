@@ -4,7 +4,7 @@ use super::{BOOT_FACTS, Check, boots_by, cmdline_root_stable};
 use crate::fact::Gap;
 use crate::guest::Volume;
 use crate::verdict::boot::{
-    Cmdline, Detour, Start, each_entry, is_network_root, root_driver, root_filesystem, root_volume,
+    Cmdline, Detour, Start, each_entry, is_network_root, root_driver, root_filesystem, root_volume, unword,
 };
 use crate::verdict::spec::{Resolved, Spec, Tag, resolve, resolve_offset, stable_name};
 use crate::verdict::{Tally, Weight};
@@ -72,11 +72,12 @@ fn judge_mounting(start: &Start<'_, '_>, tally: &mut Tally, cmdline: &Cmdline) {
     let kind = filesystem.kind.as_str();
     if let Some(types) = cmdline.rootfstype.as_deref().filter(|types| !types.split(',').any(|name| reads(name, kind))) {
         let found = format!("rootfstype={types}: the root file system is {kind}");
-        tally.fault(Weight::Full, start.at_line(found).expected(format!("rootfstype={kind}")));
+        let fix = format!("rootfstype={kind}");
+        tally.fault(Weight::Full, start.at_line(found).expected(fix.clone()).mend(fix));
     }
     if let Some(flag) = flag.filter(|_| kind != "btrfs") {
         let found = format!("rootflags={flag}: the root file system is {kind}, which has no subvolumes");
-        tally.fault(Weight::Full, start.at_line(found));
+        tally.fault(Weight::Full, start.at_line(found).mend(unword(&format!("rootflags={flag}"))));
     }
     if cmdline.has_driver_words()
         && let Some(driver) = root_driver(start.view)
@@ -106,7 +107,7 @@ fn judge_detours(start: &Start<'_, '_>, tally: &mut Tally, cmdline: &Cmdline) {
         match detour {
             Detour::Stops(word) => {
                 let found = format!("{word}: the default boot entry ends in a shell, which nobody leaves");
-                tally.fault(Weight::Full, start.at_line(found));
+                tally.fault(Weight::Full, start.at_line(found).mend(unword(word)));
             }
             Detour::Leads(word) => {
                 let reason = format!("{word}: what the default boot entry starts with it is not looked into");
