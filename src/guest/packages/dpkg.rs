@@ -107,17 +107,14 @@ fn parse_stanzas(path: &str, bytes: &[u8], limits: &Limits, status: Option<&[u8]
             }
         };
         let key = (stanza.package, stanza.architecture);
-        match seen.get(&key).and_then(|index| found.items.get_mut(*index)) {
-            Some(earlier) => {
-                if earlier.is_some() && package.is_some() {
-                    found.gaps.push(stanza.error("it is listed twice, which dpkg refuses to read").at(path).into());
-                }
-                *earlier = package;
+        if let Some(earlier) = seen.get(&key).and_then(|index| found.items.get_mut(*index)) {
+            if earlier.is_some() && package.is_some() {
+                found.gaps.push(stanza.error("it is listed twice, which dpkg refuses to read").at(path).into());
             }
-            None => {
-                seen.insert(key, found.items.len());
-                found.items.push(package);
-            }
+            *earlier = package;
+        } else {
+            seen.insert(key, found.items.len());
+            found.items.push(package);
         }
     }
     Listing { items: found.items.into_iter().flatten().collect(), gaps: found.gaps }

@@ -36,7 +36,9 @@ fn run(view: &View<'_>, tally: &mut Tally) {
 
 /// The volume that the row mounts; faults go to the tally, gaps to the view.
 fn judge<'a>(view: &View<'a>, tally: &mut Tally, row: &Row<'_>) -> Option<&'a Volume> {
-    if let Some(reason) = unseen_source(row) {
+    if row.weight == Weight::Full
+        && let Some(reason) = unseen_source(row)
+    {
         // The mount fails where it is not there; that every image with such a row is unknown would help nobody.
         tally.gap(Weight::Minor, Gap::at(PATH, reason));
         return None;
