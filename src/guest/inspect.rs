@@ -111,7 +111,10 @@ fn inspect_image(
     let file_size = file.size();
     let Opened { format, disk, features, flaws } = image::open(file, overlays, limits)?;
     progress("volumes");
-    let scan = volume::scan(&disk, limits)?;
+    let mut scan = volume::scan(&disk, limits)?;
+    if format == "raw" {
+        weigh_raw(&mut scan);
+    }
     let mut guest = blank();
     guest.image = Fact::Known(Image {
         path: name,
@@ -127,6 +130,14 @@ fn inspect_image(
     guest.partition_table = Fact::Known(table(scan));
     collect(&mut guest, assemble(open, has_bios_boot, options.root, limits)?, options, progress);
     Ok(guest)
+}
+
+/// In a raw image the first sector is the file's: what oslo.utils' `format_inspector` says of it, Glance and Nova refuse.
+fn weigh_raw(scan: &mut Scan) {
+    const REFUSED: &[&str] = &["gpt-hybrid-mbr", "gpt-protective-mbr-unusual"];
+    for flaw in scan.flaws.items.iter_mut().filter(|flaw| REFUSED.contains(&flaw.id.as_str())) {
+        flaw.fatal = true;
+    }
 }
 
 fn inspect_tree(name: String, directory: OwnedFd, options: &Options, progress: &dyn Fn(&str)) -> Result<Guest> {

@@ -36,7 +36,7 @@ pub(super) fn has_root(rows: &[Row<'_>], tally: &mut Tally) -> bool {
 impl<'a> Row<'a> {
     fn new(mount: &'a Mount) -> Self {
         // `man 8 mount`: nofail ignores a missing device, noauto is not mounted at boot.
-        let is_optional = mount.options.iter().any(|option| matches!(option.as_str(), "nofail" | "noauto"));
+        let is_optional = is_last(mount, "nofail", "fail") || is_last(mount, "noauto", "auto");
         let weight = if is_optional { Weight::Reduced } else { Weight::Full };
         Self { mount, spec: Spec::of_mount(mount), weight }
     }
@@ -83,6 +83,12 @@ impl<'a> Row<'a> {
     }
 }
 
+/// Of an option and its opposite the last one counts (`fstab_test_yes_no_option` of systemd).
+fn is_last(mount: &Mount, option: &str, opposite: &str) -> bool {
+    let last = mount.options.iter().rfind(|found| *found == option || *found == opposite);
+    last.is_some_and(|found| found == option)
+}
+
 /// What stands before a field, the field, and what stands after; `man 5 fstab`: tabs or spaces separate.
 fn split(text: &str, field: usize) -> Option<(&str, &str, &str)> {
     let is_blank = |c: char| matches!(c, ' ' | '\t');
@@ -98,6 +104,28 @@ fn split(text: &str, field: usize) -> Option<(&str, &str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_opposite_options_the_last_counts() {
+        for (options, weight) in [
+            ("defaults", Weight::Full),
+            ("nofail", Weight::Reduced),
+            ("nofail,fail", Weight::Full),
+            ("fail,nofail", Weight::Reduced),
+            ("noauto,auto", Weight::Full),
+            ("auto,noauto", Weight::Reduced),
+            ("nofail,fail,noauto", Weight::Reduced),
+            ("nofail,auto", Weight::Reduced),
+            ("x-nofail", Weight::Full),
+        ] {
+            let mount: Mount = serde_json::from_value(serde_json::json!({
+                "line": 1, "text": "", "spec": "UUID=a", "target": "/x", "fstype": "ext4",
+                "options": options.split(',').collect::<Vec<_>>(), "freq": 0, "passno": 0
+            }))
+            .unwrap();
+            assert_eq!(Row::new(&mount).weight, weight, "{options}");
+        }
+    }
 
     #[test]
     fn a_field_is_written_anew_where_it_stands() {

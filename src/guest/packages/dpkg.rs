@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fact::{Gap, Listing};
 use crate::guest::Package;
 use crate::limits::Limits;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// The one of Debian, and the one of distroless images, where each package has a file of its own.
 pub(super) const DATABASE: Database = Database { name: "dpkg", paths: &[STATUS, STATUS_FOLDER], read: Some(read) };
@@ -73,13 +73,14 @@ fn pending(root: &Root, gaps: &mut Vec<Gap>) {
 }
 
 /// Packages of a status file in its order, without those that are `not-installed`; a bad stanza is a gap with its line.
+/// Of two stanzas of one package and architecture the last counts (`lib/dpkg/parse.c`).
 pub fn parse(path: &str, bytes: &[u8], limits: &Limits) -> Listing<Package> {
     parse_stanzas(path, bytes, limits, None)
 }
 
 fn parse_stanzas(path: &str, bytes: &[u8], limits: &Limits, status: Option<&[u8]>) -> Listing<Package> {
-    let mut packages = Listing::default();
-    let mut seen = HashSet::new();
+    let mut found: Listing<Option<Package>> = Listing::default();
+    let mut seen: HashMap<_, usize> = HashMap::new();
     let mut stanza = Stanza::default();
     // One line more than there is, empty, ends the last stanza.
     let lines = bytes.split(|&byte| byte == b'\n').chain([b"".as_slice()]);
@@ -92,20 +93,31 @@ fn parse_stanzas(path: &str, bytes: &[u8], limits: &Limits, status: Option<&[u8]
         if stanza.start == 0 {
             continue;
         }
-        if packages.items.len() >= limits.list_rows {
+        if found.items.len() >= limits.list_rows {
             let reason = format!("line {}: the limit of {} packages is reached", stanza.start, limits.list_rows);
-            packages.gaps.push(Gap::at(path, reason));
+            found.gaps.push(Gap::at(path, reason));
             break;
         }
-        let is_new = seen.insert((stanza.package, stanza.architecture));
-        match stanza.finish(status) {
-            Ok(_) if !is_new => packages.add(Err(stanza.error("it is listed twice").at(path))),
-            Ok(Some(package)) => packages.items.push(package),
-            Ok(None) => {}
-            Err(cause) => packages.add(Err(stanza.error(cause).at(path))),
+        let package = match stanza.finish(status) {
+            Ok(package) => package,
+            Err(cause) => {
+                found.gaps.push(stanza.error(cause).at(path).into());
+                // What a record that cannot be read says of a package is not what an earlier one says.
+                None
+            }
+        };
+        let key = (stanza.package, stanza.architecture);
+        if let Some(earlier) = seen.get(&key).and_then(|index| found.items.get_mut(*index)) {
+            if earlier.is_some() && package.is_some() {
+                found.gaps.push(stanza.error("it is listed twice, which dpkg refuses to read").at(path).into());
+            }
+            *earlier = package;
+        } else {
+            seen.insert(key, found.items.len());
+            found.items.push(package);
         }
     }
-    packages
+    Listing { items: found.items.into_iter().flatten().collect(), gaps: found.gaps }
 }
 
 /// The fields of one stanza that count, borrowed from the file.
@@ -296,12 +308,29 @@ mod tests {
             ("Package: x\nStatus: install ok installed\nVersion: 1\nnonsense", "no field"),
             ("Package: x\nStatus: install ok installed\nVersion: 1\nPackage: y", "twice in it"),
             (" begins: so\nPackage: x", "continuation"),
-            ("Package: a\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2", "listed twice"),
             ("\u{1}\u{2}\u{3}", "no field"),
         ] {
             let (items, gaps) = rows(format!("{}\n{bad}\n\n{}", good("a"), good("b")).as_bytes());
             assert_eq!(items, ["a - 1 - amd64 -", "b - 1 - amd64 -"], "{bad}");
             assert!(gaps.len() == 1 && gaps[0].contains(cause) && gaps[0].contains("line 6"), "{bad}: {gaps:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_stanza_of_a_package_counts() {
+        let stanza = |status: &str, arch: &str, version: u8| {
+            format!("Package: a\nStatus: {status}\nArchitecture: {arch}\nVersion: {version}\n\n")
+        };
+        let (good, removed) = ("install ok installed", "deinstall ok config-files");
+        for (stanzas, expected, gaps) in [
+            ([stanza(good, "amd64", 1), stanza(removed, "amd64", 2)], "a - 2 - amd64 config-files", 1),
+            ([stanza(removed, "amd64", 2), stanza(good, "amd64", 1)], "a - 1 - amd64 -", 1),
+            ([stanza(good, "amd64", 1), stanza("purge ok not-installed", "amd64", 1)], "", 0),
+            ([stanza(good, "amd64", 1), stanza("nonsense", "amd64", 1)], "", 1),
+            ([stanza(good, "amd64", 1), stanza(removed, "i386", 2)], "a - 1 - amd64 -;a - 2 - i386 config-files", 0),
+        ] {
+            let (items, found) = rows(stanzas.concat().as_bytes());
+            assert_eq!((items.join(";").as_str(), found.len()), (expected, gaps), "{stanzas:?}");
         }
     }
 

@@ -57,8 +57,13 @@ fn write_findings(page: &mut Page, report: &Report, verbosity: Verbosity) {
     for severity in [Severity::Error, Severity::Warning, Severity::Note] {
         for word in [Word::Fail, Word::Unknown] {
             let asked = report.checks.iter().filter(is_open).filter(|finding| finding.severity >= least);
-            for finding in asked.filter(|finding| finding.severity == severity && finding.verdict == word) {
-                write_finding(page, finding, verbosity);
+            let these = asked.filter(|finding| finding.severity == severity && finding.verdict == word);
+            for alike in alike(these) {
+                match alike.as_slice() {
+                    [finding] => write_finding(page, finding, verbosity),
+                    [first, ..] => write_alike(page, first, &alike),
+                    [] => {}
+                }
             }
         }
     }
@@ -66,6 +71,41 @@ fn write_findings(page: &mut Page, report: &Report, verbosity: Verbosity) {
         for finding in report.checks.iter().filter(|finding| !is_open(finding) && finding.severity != Severity::Off) {
             write_settled(page, finding);
         }
+    }
+}
+
+/// Findings that are unknown for the very same reason, told together; each other one by itself.
+fn alike<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in findings {
+        let is_alike = |first: &&Finding| finding.verdict == Word::Unknown && first.evidence == finding.evidence;
+        match groups.iter_mut().find(|group| group.first().is_some_and(is_alike)) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
+}
+
+fn write_alike(page: &mut Page, first: &Finding, alike: &[&Finding]) {
+    let head = page.painted(Colour::Magenta, &format!("unknown[{} checks]", alike.len()));
+    page.line("");
+    page.line(&format!("{head}: these could not be judged, all for the same reason"));
+    write_places(page, first);
+    let ids: Vec<&str> = alike.iter().map(|finding| finding.id).collect();
+    page.folded("   = checks: ", &ids.join(", "));
+}
+
+fn write_places(page: &mut Page, finding: &Finding) {
+    for evidence in finding.evidence.iter().take(MAX_PLACES) {
+        write_place(page, evidence);
+        if let Some(entry) = evidence.entry.as_ref().filter(|_| finding.entries.len() > 1) {
+            page.line(&format!("   = boot entry: {}", escape(entry)));
+        }
+    }
+    let left = finding.evidence.len().saturating_sub(MAX_PLACES);
+    if left > 0 {
+        page.line(&format!("  --> and {left} more places (--format json has all)"));
     }
 }
 
@@ -83,16 +123,7 @@ fn write_finding(page: &mut Page, finding: &Finding, verbosity: Verbosity) {
     };
     page.line("");
     page.line(&format!("{head}: {title}"));
-    for evidence in finding.evidence.iter().take(MAX_PLACES) {
-        write_place(page, evidence);
-        if let Some(entry) = evidence.entry.as_ref().filter(|_| finding.entries.len() > 1) {
-            page.line(&format!("   = boot entry: {}", escape(entry)));
-        }
-    }
-    let left = finding.evidence.len().saturating_sub(MAX_PLACES);
-    if left > 0 {
-        page.line(&format!("  --> and {left} more places (--format json has all)"));
-    }
+    write_places(page, finding);
     if verbosity == Verbosity::Verbose {
         write_notes(page, finding);
     }

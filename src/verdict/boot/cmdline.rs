@@ -11,6 +11,34 @@ pub struct Cmdline {
     pub network: Option<String>,
     /// `rdinit=`, where it is not `/init`.
     pub rdinit: Option<String>,
+    /// `noinitrd`.
+    pub is_without_initrd: bool,
+    /// The last `rootfstype=`.
+    pub rootfstype: Option<String>,
+    /// The last `rootflags=`.
+    pub rootflags: Option<String>,
+    /// Words that keep the system from starting unattended, or start something else than its init.
+    pub detours: Vec<Detour>,
+    /// Words that may stop a driver, in order.
+    drivers: Vec<String>,
+}
+
+/// A word that leads elsewhere than to the running system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detour {
+    /// Nobody is there to leave the shell that it ends in.
+    Stops(String),
+    /// Where it ends is not known.
+    Leads(String),
+}
+
+/// How a word stops a driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Linux refuses the module.
+    Certain(String),
+    /// modprobe does not load it by alias, or what the word does to it is not known.
+    Possible(String),
 }
 
 impl Cmdline {
@@ -23,7 +51,11 @@ impl Cmdline {
                 "root" => cmdline.root = Some(value.to_owned()),
                 "panic" => cmdline.reboots = value.parse::<i64>().is_ok_and(|seconds| seconds != 0),
                 "rdinit" => cmdline.rdinit = Some(value.to_owned()).filter(|init| init != "/init"),
-                _ => {}
+                "noinitrd" => cmdline.is_without_initrd = true,
+                "rootfstype" => cmdline.rootfstype = Some(value.to_owned()).filter(|kind| !kind.is_empty()),
+                "rootflags" => cmdline.rootflags = Some(value.to_owned()),
+                _ if DRIVER_WORDS.contains(&key) => cmdline.drivers.push(word.clone()),
+                _ => cmdline.detours.extend(detour(word, key, value)),
             }
             if cmdline.network.is_none() && needs_network(key, value) {
                 cmdline.network = Some(word.clone());
@@ -31,6 +63,80 @@ impl Cmdline {
         }
         cmdline.root = cmdline.root.filter(|root| !root.is_empty());
         cmdline
+    }
+
+    /// The words that stop `module`; those of modprobe and `module_blacklist=` do not reach what is built in.
+    pub fn stops(&self, module: &str, is_file: bool) -> Vec<Stop> {
+        let last = self.drivers.iter().rfind(|word| word.starts_with("module_blacklist="));
+        self.drivers.iter().filter_map(|word| stop(word, module, is_file, last)).collect()
+    }
+
+    /// Whether any word may stop a driver.
+    pub fn has_driver_words(&self) -> bool {
+        !self.drivers.is_empty()
+    }
+}
+
+/// Keys of words that may stop a driver.
+const DRIVER_WORDS: &[&str] = &[
+    "module_blacklist",
+    "modprobe.blacklist",
+    "rd.driver.blacklist",
+    "rdblacklist",
+    "blacklist",
+    "initcall_blacklist",
+    "pci",
+    "scsi_mod.scan",
+];
+
+/// What one word does to `module`; of several `module_blacklist=` the `last` counts (`core_param` of
+/// `kernel/module/main.c`, where names are compared as they are).
+fn stop(word: &str, module: &str, is_file: bool, last: Option<&String>) -> Option<Stop> {
+    /// Initcalls that users switch off and that no disk, network card or root file system needs.
+    const HARMLESS: &[&str] =
+        &["acpi_cpufreq_init", "amd_pstate_init", "sysfb_init", "algif_hash_init", "algif_aead_init"];
+    let (key, value) = word.split_once('=').unwrap_or((word, ""));
+    let has = |wanted: &str| value.split(',').any(|name| name == wanted);
+    let has_like = || value.split(',').any(|name| name.replace('-', "_") == module);
+    let is_possible = match key {
+        "module_blacklist" if is_file && last.is_some_and(|last| last == word) => {
+            if has(module) {
+                return Some(Stop::Certain(word.to_owned()));
+            }
+            has_like()
+        }
+        "modprobe.blacklist" | "rd.driver.blacklist" | "rdblacklist" | "blacklist" => is_file && has_like(),
+        "initcall_blacklist" => value.split(',').any(|name| !HARMLESS.contains(&name)),
+        "pci" => module == "virtio_pci" && has("off"),
+        "scsi_mod.scan" => module == "scsi_mod" && value != "sync" && value != "async",
+        _ => false,
+    };
+    is_possible.then(|| Stop::Possible(word.to_owned()))
+}
+
+/// `man 1 init`, `man 1 systemd` (kernel command line), `man 7 initramfs-tools`, `man 7 dracut.cmdline`.
+fn detour(word: &str, key: &str, value: &str) -> Option<Detour> {
+    const INITS: &[&str] = &[
+        "/sbin/init",
+        "/usr/sbin/init",
+        "/bin/init",
+        "/etc/init",
+        "/bin/systemd",
+        "/usr/bin/systemd",
+        "/lib/systemd/systemd",
+        "/usr/lib/systemd/systemd",
+    ];
+    const UNITS: &[&str] = &["default.target", "multi-user.target", "graphical.target"];
+    let stops = || Some(Detour::Stops(word.to_owned()));
+    let leads = || Some(Detour::Leads(word.to_owned()));
+    match key {
+        "break" | "rd.break" => stops(),
+        "single" | "s" | "S" | "1" | "-s" | "rescue" | "emergency" | "-b" if key == word => stops(),
+        "systemd.unit" if ["emergency", "rescue"].iter().any(|unit| value.split('.').next() == Some(unit)) => stops(),
+        "systemd.unit" if !UNITS.contains(&value) => leads(),
+        "rd.systemd.unit" if value != "initrd.target" => leads(),
+        "init" if !INITS.contains(&value) => leads(),
+        _ => None,
     }
 }
 
@@ -134,6 +240,56 @@ mod tests {
             ("rd.clevis=1", true),
         ] {
             assert_eq!(Cmdline::parse(text).network.is_some(), network, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_stop_drivers() {
+        let certain = |word: &str| vec![Stop::Certain(word.to_owned())];
+        let possible = |word: &str| vec![Stop::Possible(word.to_owned())];
+        for (text, module, file, builtin) in [
+            ("module_blacklist=virtio_scsi,a", "virtio_scsi", certain("module_blacklist=virtio_scsi,a"), vec![]),
+            ("module_blacklist=virtio_scsi,a", "virtio_blk", vec![], vec![]),
+            ("module_blacklist=virtio_scsi module_blacklist=a", "virtio_scsi", vec![], vec![]),
+            ("module_blacklist=virtio-scsi", "virtio_scsi", possible("module_blacklist=virtio-scsi"), vec![]),
+            ("modprobe.blacklist=a,virtio-blk", "virtio_blk", possible("modprobe.blacklist=a,virtio-blk"), vec![]),
+            ("rd.driver.blacklist=sd_mod", "sd_mod", possible("rd.driver.blacklist=sd_mod"), vec![]),
+            ("blacklist=sd_mod", "sd_mod", possible("blacklist=sd_mod"), vec![]),
+            (
+                "initcall_blacklist=init_sd",
+                "sd_mod",
+                possible("initcall_blacklist=init_sd"),
+                possible("initcall_blacklist=init_sd"),
+            ),
+            ("initcall_blacklist=sysfb_init", "sd_mod", vec![], vec![]),
+            ("pci=nocrs,off", "virtio_pci", possible("pci=nocrs,off"), possible("pci=nocrs,off")),
+            ("pci=nomsi", "virtio_pci", vec![], vec![]),
+            ("scsi_mod.scan=none", "scsi_mod", possible("scsi_mod.scan=none"), possible("scsi_mod.scan=none")),
+            ("scsi_mod.scan=sync", "scsi_mod", vec![], vec![]),
+            ("-- module_blacklist=virtio_scsi", "virtio_scsi", vec![], vec![]),
+        ] {
+            let cmdline = Cmdline::parse(text);
+            assert_eq!((cmdline.stops(module, true), cmdline.stops(module, false)), (file, builtin), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_lead_elsewhere() {
+        for (text, stops, leads) in [
+            ("ro quiet splash 3 net.ifnames=0 rd.shell=0", 0, 0),
+            ("init=/sbin/init systemd.unit=multi-user.target", 0, 0),
+            ("init=/nope", 0, 1),
+            ("init=/bin/sh systemd.unit=my.target rd.systemd.unit=x.target", 0, 3),
+            ("break=premount", 1, 0),
+            ("break rd.break rd.break=pre-mount", 3, 0),
+            ("single S 1 emergency", 4, 0),
+            ("systemd.unit=emergency.target systemd.unit=rescue", 2, 0),
+            ("single=1 emergency=no", 0, 0),
+        ] {
+            let detours = Cmdline::parse(text).detours;
+            let count = |is: fn(&Detour) -> bool| detours.iter().filter(|detour| is(detour)).count();
+            let found = (count(|d| matches!(d, Detour::Stops(_))), count(|d| matches!(d, Detour::Leads(_))));
+            assert_eq!(found, (stops, leads), "{text}");
         }
     }
 

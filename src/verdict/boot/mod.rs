@@ -2,11 +2,13 @@
 //! worst default.
 
 mod cmdline;
+mod refusal;
 mod root;
 mod shelf;
 mod table;
 
-pub use cmdline::{Cmdline, is_network_root};
+pub use cmdline::{Cmdline, Detour, is_network_root};
+pub use refusal::unword;
 pub use root::{root_driver, root_filesystem, root_volume};
 pub use shelf::{File, Missing, Place, Shelf, module_name, place_of};
 pub use table::{BootRow, BootTable, boot_table};
@@ -46,9 +48,10 @@ impl<'v, 'a> Start<'v, 'a> {
         self.at(self.entry.config.clone(), found).line(self.attempt.line)
     }
 
-    /// The command line; `None` keeps the gap.
+    /// The command line, behind the one that is built into the kernel; `None` keeps the gap.
     pub fn cmdline(&self) -> Option<Cmdline> {
-        self.view.need(&self.attempt.cmdline).map(|text| Cmdline::parse(text))
+        let text = self.view.need(&self.attempt.cmdline)?;
+        Some(Cmdline::parse(&format!("{} {text}", self.built_in_words()?)))
     }
 
     /// The kernel among the facts; `None` keeps the gap.
@@ -84,7 +87,9 @@ impl<'v, 'a> Start<'v, 'a> {
     /// The initrds, if Linux unpacks all of them; faults otherwise. `None` keeps the gaps.
     pub fn archives(&self, tally: &mut Tally) -> Option<Vec<&'a Initrd>> {
         let initrds = self.initrds()?;
-        let faults: Vec<Evidence> = initrds.iter().flat_map(|initrd| self.refusals(initrd)).collect();
+        self.doubt_initrds(&initrds);
+        let mut faults: Vec<Evidence> = initrds.iter().flat_map(|initrd| self.refusals(initrd)).collect();
+        faults.extend(self.not_configured(&initrds));
         if faults.is_empty() {
             return Some(initrds);
         }

@@ -3,7 +3,9 @@
 use super::{BOOT_FACTS, Check, boots_by, cmdline_root_stable};
 use crate::fact::Gap;
 use crate::guest::Volume;
-use crate::verdict::boot::{Start, each_entry, root_volume};
+use crate::verdict::boot::{
+    Cmdline, Detour, Start, each_entry, is_network_root, root_driver, root_filesystem, root_volume, unword,
+};
 use crate::verdict::spec::{Resolved, Spec, Tag, resolve, resolve_offset, stable_name};
 use crate::verdict::{Tally, Weight};
 
@@ -21,6 +23,8 @@ pub(super) const CHECK: Check = Check {
 
 pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     let Some(cmdline) = start.cmdline() else { return };
+    judge_mounting(start, tally, &cmdline);
+    judge_detours(start, tally, &cmdline);
     let Some(name) = cmdline.root else { return start.view.miss(cmdline_root_stable::no_root(start)) };
     let spec = Spec::of_root(&name);
     if spec == Spec::Network {
@@ -53,6 +57,63 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     };
     if let Some(resolved) = resolved {
         tell(start, tally, &name, root, &resolved);
+    }
+}
+
+/// The root file system is of the type that `rootfstype=` names, takes `rootflags=`, and its driver is not stopped.
+fn judge_mounting(start: &Start<'_, '_>, tally: &mut Tally, cmdline: &Cmdline) {
+    let is_subvolume = |flag: &str| flag.starts_with("subvol=") || flag.starts_with("subvolid=");
+    let flag = cmdline.rootflags.iter().flat_map(|flags| flags.split(',')).find(|flag| is_subvolume(flag));
+    let is_network = cmdline.root.as_deref().is_some_and(is_network_root);
+    if is_network || (cmdline.rootfstype.is_none() && flag.is_none() && !cmdline.has_driver_words()) {
+        return;
+    }
+    let Some(filesystem) = root_filesystem(start.view) else { return };
+    let kind = filesystem.kind.as_str();
+    if let Some(types) = cmdline.rootfstype.as_deref().filter(|types| !types.split(',').any(|name| reads(name, kind))) {
+        let found = format!("rootfstype={types}: the root file system is {kind}");
+        let fix = format!("rootfstype={kind}");
+        tally.fault(Weight::Full, start.at_line(found).expected(fix.clone()).mend(fix));
+    }
+    if let Some(flag) = flag.filter(|_| kind != "btrfs") {
+        let found = format!("rootflags={flag}: the root file system is {kind}, which has no subvolumes");
+        tally.fault(Weight::Full, start.at_line(found).mend(unword(&format!("rootflags={flag}"))));
+    }
+    if cmdline.has_driver_words()
+        && let Some(driver) = root_driver(start.view)
+        && let Some(shelf) = start.early(tally)
+        && let Some(place) = shelf.place(driver)
+    {
+        start.is_free(tally, &shelf, driver, &place);
+    }
+}
+
+/// Whether `mount -t name` takes a file system of this kind (`fs/ext4/super.c` registers for ext2 and ext3, too).
+fn reads(name: &str, kind: &str) -> bool {
+    match name {
+        "auto" => true,
+        "ext4" => matches!(kind, "ext2" | "ext3" | "ext4"),
+        "ext3" => matches!(kind, "ext2" | "ext3"),
+        _ => name == kind,
+    }
+}
+
+/// A default entry must lead to the running system; one for recovery may end in a shell.
+fn judge_detours(start: &Start<'_, '_>, tally: &mut Tally, cmdline: &Cmdline) {
+    if start.entry.is_default.known() == Some(&false) {
+        return;
+    }
+    for detour in &cmdline.detours {
+        match detour {
+            Detour::Stops(word) => {
+                let found = format!("{word}: the default boot entry ends in a shell, which nobody leaves");
+                tally.fault(Weight::Full, start.at_line(found).mend(unword(word)));
+            }
+            Detour::Leads(word) => {
+                let reason = format!("{word}: what the default boot entry starts with it is not looked into");
+                start.view.miss(Gap::at(start.entry.config.clone(), reason));
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::fact::Gap;
 use crate::guest::Volume;
 use crate::verdict::fstab::{PATH, Row, has_root, rows};
 use crate::verdict::spec::{Resolved, Spec, Tag, not_understood, resolve, resolve_offset};
-use crate::verdict::{FactName, Tally, View};
+use crate::verdict::{FactName, Tally, View, Weight};
 
 pub(super) const CHECK: Check = Check {
     id: "fstab-targets-exist",
@@ -36,6 +36,13 @@ fn run(view: &View<'_>, tally: &mut Tally) {
 
 /// The volume that the row mounts; faults go to the tally, gaps to the view.
 fn judge<'a>(view: &View<'a>, tally: &mut Tally, row: &Row<'_>) -> Option<&'a Volume> {
+    if row.weight == Weight::Full
+        && let Some(reason) = unseen_source(row)
+    {
+        // The mount fails where it is not there; that every image with such a row is unknown would help nobody.
+        tally.gap(Weight::Minor, Gap::at(PATH, reason));
+        return None;
+    }
     if matches!(row.spec, Spec::Network | Spec::Pseudo | Spec::Removable) {
         return None;
     }
@@ -74,11 +81,26 @@ fn judge<'a>(view: &View<'a>, tally: &mut Tally, row: &Row<'_>) -> Option<&'a Vo
     tell(view, tally, row, &resolved)
 }
 
+/// Why it cannot be said that the file or folder which the row mounts is there.
+fn unseen_source(row: &Row<'_>) -> Option<String> {
+    let mount = row.mount;
+    let is_of_tree = row.spec == Spec::Pseudo && mount.spec.starts_with('/') && !mount.spec.starts_with("/dev/");
+    let is_bound = mount.options.iter().any(|option| matches!(option.as_str(), "bind" | "rbind"));
+    let is_always_there = is_bound && ["/", "/dev", "/proc", "/sys", "/run"].contains(&mount.spec.as_str());
+    let has_device = !matches!(mount.fstype.as_str(), "swap" | "fuse" | "davfs") && !mount.fstype.starts_with("fuse.");
+    (is_of_tree && !is_always_there && has_device).then(|| {
+        format!("line {}: whether {} is in the root tree is not looked at by this version", mount.line, mount.spec)
+    })
+}
+
 fn tell<'a>(view: &View<'a>, tally: &mut Tally, row: &Row<'_>, resolved: &Resolved<'a>) -> Option<&'a Volume> {
     let found = match resolved {
         Resolved::One(volume) => {
             let kind = view.need(&volume.filesystem)?.as_ref().map(|filesystem| filesystem.kind.as_str());
             match kind {
+                Some(_) if row.is_root() && Some(volume.number) != view.root()?.volume => {
+                    format!("{} is volume {}, which is not the root file system", row.mount.spec, volume.number)
+                }
                 Some(kind) if is_same_type(&row.mount.fstype, kind) => return Some(volume),
                 Some(kind) => format!("{} holds {kind}, the row says {}", row.mount.spec, row.mount.fstype),
                 None => format!("{} holds no file system", row.mount.spec),

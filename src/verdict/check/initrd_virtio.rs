@@ -103,6 +103,7 @@ fn in_initrd(start: &Start<'_, '_>, tally: &mut Tally, modules: &[&str]) {
     let Some(shelf) = start.early(tally) else { return };
     for module in modules {
         match shelf.place(module) {
+            Some(place) if !start.is_free(tally, &shelf, module, &place) => {}
             Some(Place::BuiltIn(proof)) => tally.proof(proof.entry(start.entry.id.clone())),
             Some(Place::File(file)) if shelf.record(&file).is_some() => {
                 tally.proof(start.at(place_of(&file), format!("{module}: {}", file.path)));

@@ -37,6 +37,7 @@ pub(super) const CHECK: Check = Check {
 fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     let Some(early) = start.early(tally) else { return };
     match early.place(MODULE) {
+        Some(place) if !start.is_free(tally, &early, MODULE, &place) => {}
         Some(Place::BuiltIn(proof)) => tally.proof(proof.entry(start.entry.id.clone())),
         Some(Place::File(file)) if early.record(&file).is_some() => {
             tally.proof(start.at(place_of(&file), format!("{MODULE}: {}", file.path)));
@@ -61,6 +62,7 @@ fn judge_absent(start: &Start<'_, '_>, tally: &mut Tally) {
             let found = "virtio_net is neither built in, nor in this initrd, nor in the root tree";
             tally.fault(Weight::Full, here(start, found));
         }
+        Some(place) if !start.is_free(tally, &late, MODULE, &place) => {}
         Some(_) => judge_late(start, tally, &late),
     }
 }

@@ -50,6 +50,7 @@ fn judge(view: &View<'_>, tally: &mut Tally, names: &[&str], absent: &str) {
     let Some(packages) = view.packages() else { return };
     let is_named = |package: &&Package| names.contains(&package.name.as_str());
     let named = || packages.items.iter().filter(is_named);
+    // Of several architectures one properly installed will do; dpkg's reader keeps one record per architecture.
     if let Some(package) = named().find(|package| package.state.is_none()) {
         return tally.proof(Evidence::of(format!("the package {} {} is installed", package.name, package.version)));
     }

@@ -28,6 +28,15 @@ const SIXTY_FOUR_BIT: u32 = 0x80;
 /// Compatible feature: there is a journal.
 const HAS_JOURNAL: u32 = 0x4;
 
+/// Read-only compatible features that Linux mounts for writing (`EXT4_FEATURE_RO_COMPAT_SUPP`).
+const WRITTEN: u32 = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x40 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x8000 | 0x1_0000;
+/// Read-only compatible feature: checksums of everything.
+const METADATA_CSUM: u32 = 0x400;
+/// The only checksum that Linux knows (`EXT4_CRC32C_CHKSUM`).
+const CRC32C: u8 = 1;
+/// The highest revision that Linux writes (`EXT4_MAX_SUPP_REV`).
+const MAX_REVISION: u32 = 1;
+
 /// Largest `s_log_block_size`: 64 KiB (`EXT4_MAX_BLOCK_LOG_SIZE`).
 const MAX_LOG_BLOCK_SIZE: u32 = 6;
 /// Fewest blocks in a group that `mke2fs -g` accepts.
@@ -78,8 +87,37 @@ pub(super) fn vet(superblock: &[u8], volume: &Bytes) -> Result<()> {
     if incompat & SIXTY_FOUR_BIT != 0 && !((64..=block_size).contains(&descriptor) && descriptor.is_power_of_two()) {
         return corrupt(format!("group descriptors of {descriptor} bytes"));
     }
+    vet_mount(superblock, blocks)?;
     if incompat & NEEDS_RECOVERY != 0 && field(0x5c) & HAS_JOURNAL != 0 {
         return vet_journal(superblock, volume, block_size, inode_size);
+    }
+    Ok(())
+}
+
+/// What Linux refuses to mount, or to mount for writing (`fs/ext4/super.c`).
+fn vet_mount(superblock: &[u8], blocks: u64) -> Result<()> {
+    let field = |at| le_u32(superblock, at).unwrap_or(0);
+    let corrupt = |cause: String| Err(Error::corrupt("ext4 superblock", cause).offset(1024));
+    let ro_compat = field(0x64);
+    let checksum = superblock.get(0x175).copied().unwrap_or(0);
+    if ro_compat & METADATA_CSUM != 0 && checksum != CRC32C {
+        return corrupt(format!("checksums of type {checksum}, Linux knows {CRC32C} (crc32c) and refuses others"));
+    }
+    let (inodes, per_group) = (u64::from(field(0x0)), u64::from(field(0x28)));
+    let groups = blocks.saturating_sub(u64::from(field(0x14))).div_ceil(u64::from(field(0x20)).max(1));
+    if per_group == 0 || groups.checked_mul(per_group) != Some(inodes) {
+        return corrupt(format!("{inodes} inodes, {groups} groups of {per_group} have others: Linux refuses it"));
+    }
+    let only = |cause: String| {
+        Err(Error::unsupported("ext4", format!("{cause}: Linux mounts it for reading only")).offset(1024))
+    };
+    let revision = field(0x4c);
+    if revision > MAX_REVISION {
+        return only(format!("revision {revision}, {MAX_REVISION} is the highest"));
+    }
+    let unknown = ro_compat & !WRITTEN;
+    if unknown != 0 {
+        return only(format!("read-only compatible bits {unknown:#x}"));
     }
     Ok(())
 }
@@ -114,7 +152,8 @@ mod tests {
     fn vetted(fields: &[(usize, u32)]) -> Result<()> {
         let volume: Bytes = Arc::new(vec![0; 2 * 1024 * 1024]);
         let mut superblock = vec![0; 1024];
-        let sound = [(0x4, 2048), (0x20, 8192), (0x28, 512), (0x58, 256), (0x60, 0x2), (0xe0, 8), (0xfc, 64 << 16)];
+        let sound =
+            [(0x0, 512), (0x4, 2048), (0x20, 8192), (0x28, 512), (0x58, 256), (0x60, 0x2), (0xe0, 8), (0xfc, 64 << 16)];
         for (at, value) in sound.iter().chain(fields) {
             superblock[*at..][..4].copy_from_slice(&value.to_le_bytes());
         }
@@ -137,11 +176,32 @@ mod tests {
             (&[(0x58, 200)], "inodes of 200 bytes"),
             (&[(0x60, 0x82), (0xfc, 0)], "group descriptors of 0 bytes"),
             (&[(0x60, 0x82), (0xfc, 32 << 16)], "group descriptors of 32 bytes"),
+            (&[(0x64, 0x400), (0x174, 9 << 8)], "checksums of type 9"),
+            (&[(0x64, 0x400)], "checksums of type 0"),
+            (&[(0x0, 3)], "3 inodes, 1 groups of 512"),
+            (&[(0x0, 0), (0x28, 0)], "0 inodes, 1 groups of 0"),
             (&[(0x60, 0x6), (0x5c, 4), (0xe0, 0)], "inode 0 is not in the first group"),
             (&[(0x60, 0x6), (0x5c, 4), (0xe0, 513)], "inode 513 is not in the first group"),
         ] {
             let error = vetted(fields).unwrap_err();
             assert!(error.kind == ErrorKind::Corrupt && error.to_string().contains(said), "{fields:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_linux_only_reads_is_refused() {
+        for (fields, said) in [
+            (&[(0x4c, 1), (0x64, 0x1_a77f), (0x174, 1 << 8)][..], None),
+            (&[(0x4c, 2)], Some("revision 2")),
+            (&[(0x4c, 9)], Some("revision 9")),
+            (&[(0x64, 0x1000)], Some("bits 0x1000")),
+            (&[(0x64, 0x4000)], Some("bits 0x4000")),
+            (&[(0x64, 0x8000_0003)], Some("bits 0x80000000")),
+        ] {
+            let error = vetted(fields).err();
+            let is_said = |said: &str| error.as_ref().is_some_and(|error| error.to_string().contains(said));
+            assert!(said.map_or(error.is_none(), is_said), "{fields:x?}: {error:?}");
+            assert!(error.as_ref().is_none_or(|error| error.kind == ErrorKind::Unsupported), "{error:?}");
         }
     }
 

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 /// Bits of an L1 or L2 entry that are an offset in the file.
 pub(super) const OFFSET: u64 = 0x00ff_ffff_ffff_fe00;
-const COPIED: u64 = 1 << 63;
-const COMPRESSED: u64 = 1 << 62;
+/// L1 or L2 entry: nothing else refers to the cluster.
+pub(super) const COPIED: u64 = 1 << 63;
+pub(super) const COMPRESSED: u64 = 1 << 62;
 /// L2 entry: the cluster reads as zeros, whatever its offset is (version 3).
 const ZERO: u64 = 1;
 /// Window that zlib clusters are packed with (`block/qcow2-threads.c`).
@@ -60,6 +61,11 @@ impl Disk {
     /// The file that clusters of data are in.
     pub(super) fn data(&self) -> &Bytes {
         self.data.as_ref().unwrap_or(&self.file)
+    }
+
+    /// The data is in the same file as the tables.
+    pub(super) fn is_whole(&self) -> bool {
+        self.data.is_none()
     }
 
     /// The L2 table that an L1 entry points to, or `None` for none.

@@ -47,6 +47,9 @@ pub(super) struct Header {
     pub(super) l1_at: u64,
     pub(super) l1_entries: u32,
     pub(super) snapshots: u32,
+    pub(super) refcounts_at: u64,
+    /// Bytes of the refcount table.
+    pub(super) refcounts: u64,
     pub(super) incompatible: u64,
     pub(super) has_lazy_refcounts: bool,
     pub(super) compression: Compression,
@@ -108,6 +111,8 @@ impl Header {
             l1_at: raw.u64(40),
             l1_entries: raw.u32(36),
             snapshots: raw.u32(60),
+            refcounts_at: raw.u64(48),
+            refcounts: u64::from(raw.u32(56)).saturating_mul(cluster),
             incompatible,
             has_lazy_refcounts: compatible & LAZY_REFCOUNTS != 0,
             compression: judge_features(incompatible, compression)?,
@@ -151,7 +156,7 @@ impl Header {
                 format!("refcount_order is {refcount_order}, at most {MAX_REFCOUNT_ORDER} is possible"),
             );
         }
-        let refcounts = u64::from(raw.u32(56)).saturating_mul(self.cluster());
+        let refcounts = self.refcounts;
         if refcounts == 0 || refcounts > MAX_REFCOUNT_TABLE {
             return corrupt(56, format!("a refcount table of {refcounts} bytes"));
         }
@@ -159,8 +164,11 @@ impl Header {
             return corrupt(60, format!("{} snapshots, at most {MAX_SNAPSHOTS} are possible", self.snapshots));
         }
         let snapshots_at = if self.snapshots == 0 { None } else { Some(("snapshot table", raw.u64(64), 0)) };
-        let tables =
-            [Some(("L1 table", self.l1_at, l1_bytes)), Some(("refcount table", raw.u64(48), refcounts)), snapshots_at];
+        let tables = [
+            Some(("L1 table", self.l1_at, l1_bytes)),
+            Some(("refcount table", self.refcounts_at, refcounts)),
+            snapshots_at,
+        ];
         for (name, at, length) in tables.into_iter().flatten() {
             if at.checked_rem(self.cluster()) != Some(0) {
                 return Err(Error::corrupt(format!("qcow2 {name}"), "it does not begin at a cluster").offset(at));

@@ -1,5 +1,6 @@
 //! qcow2 versions 2 and 3 → the virtual disk (QEMU, `docs/interop/qcow2.rst`).
 
+mod claims;
 mod disk;
 mod header;
 mod lru;

@@ -1,6 +1,7 @@
 //! One look at every table when the image is opened: what lies past the end of the file is found before it is read.
 
-use super::disk::{Cluster, Disk, OFFSET};
+use super::claims::{Claims, MOST_MAP, Wrong};
+use super::disk::{COPIED, Cluster, Disk, OFFSET};
 use crate::bytes::{ReadAt as _, be_u64};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fact::{Flaw, Gap, Listing};
@@ -18,9 +19,26 @@ pub(super) struct Seen {
     past: Option<(String, u64)>,
     /// First entry that contradicts the specification, and how many.
     wrong: Option<(String, u64)>,
+    /// First entry with reserved bits, and how many.
+    reserved: Option<(String, u64)>,
+    /// First cluster or table where a table is, and how many.
+    overlap: Option<(String, u64)>,
+    /// First cluster that two places of the disk own, and how many.
+    shared: Option<(String, u64)>,
+    /// `None` in a file with too many clusters to remember.
+    claims: Option<Claims>,
 }
 
 impl Seen {
+    fn tell(&mut self, wrong: Option<Wrong>, first: impl FnOnce() -> String) {
+        match wrong {
+            Some(Wrong::Reserved) => Self::count(&mut self.reserved, first),
+            Some(Wrong::Overlap) => Self::count(&mut self.overlap, first),
+            Some(Wrong::Shared) => Self::count(&mut self.shared, first),
+            None => {}
+        }
+    }
+
     fn count(place: &mut Option<(String, u64)>, first: impl FnOnce() -> String) {
         let (_, count) = place.get_or_insert_with(|| (first(), 0));
         *count = count.saturating_add(1);
@@ -29,7 +47,13 @@ impl Seen {
 
 /// Walks tables of `most` bytes in all. A table that cannot be read is wrong; a medium that fails is an error.
 pub(super) fn walk(disk: &Disk, most: u64, flaws: &mut Listing<Flaw>) -> Result<Seen> {
-    let mut seen = Seen::default();
+    let mut seen = Seen { claims: Claims::new(disk)?, ..Seen::default() };
+    if seen.claims.is_none() {
+        let reason =
+            format!("qcow2: which clusters are used twice was not checked, a map of them takes over {MOST_MAP} bytes");
+        flaws.gaps.push(Gap::new(reason));
+    }
+    claim_tables(disk, &mut seen);
     let mut tables = HashSet::new();
     let mut left = most;
     for (index, entry) in (0_u64..).zip(&disk.l1) {
@@ -57,7 +81,22 @@ pub(super) fn walk(disk: &Disk, most: u64, flaws: &mut Listing<Flaw>) -> Result<
     };
     flaw("data-past-end", "clusters or tables lie past the end of the file, which was cut short", &seen.past);
     flaw("qcow2-wrong-entry", "table entries contradict the format", &seen.wrong);
+    flaw("qcow2-reserved-bits", "table entries have reserved bits set", &seen.reserved);
+    flaw("qcow2-overlap", "clusters or tables lie on a table, which the first write destroys", &seen.overlap);
+    flaw("qcow2-shared-cluster", "places of the disk own a cluster that another one uses", &seen.shared);
     Ok(seen)
+}
+
+/// All tables first: then it shows which data lies on one.
+fn claim_tables(disk: &Disk, seen: &mut Seen) {
+    let Some(mut claims) = seen.claims.take() else { return };
+    for entry in disk.l1.iter().filter(|entry| **entry != 0) {
+        let wrong = if entry & OFFSET == 0 { Some(Wrong::Reserved) } else { claims.table(disk, *entry) };
+        // An entry without a table but with the copied bit is what QEMU leaves of a table that it freed.
+        let is_empty = entry & OFFSET == 0 && entry & !COPIED == 0;
+        seen.tell(wrong.filter(|_| !is_empty), || format!("the L1 entry {entry:#018x}"));
+    }
+    seen.claims = Some(claims);
 }
 
 fn walk_table(disk: &Disk, start: u64, entry: u64, seen: &mut Seen) -> Result<()> {
@@ -81,7 +120,15 @@ fn walk_table(disk: &Disk, start: u64, entry: u64, seen: &mut Seen) -> Result<()
         }
         let entry = be_u64(entry, 0).unwrap_or(0);
         if entry != 0 {
-            judge(disk, guest, disk.cluster(entry), seen);
+            let found = disk.cluster(entry);
+            if let Ok(cluster) = &found
+                && let Some(mut claims) = seen.claims.take()
+            {
+                let wrong = claims.entry(disk, entry, *cluster);
+                seen.tell(wrong, || format!("the L2 entry {entry:#018x} for byte {guest} of the disk"));
+                seen.claims = Some(claims);
+            }
+            judge(disk, guest, found, seen);
         }
     }
     Ok(())

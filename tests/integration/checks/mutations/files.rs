@@ -2,7 +2,7 @@
 
 use super::{FSTAB, UUID, evidence, fatal, harmless, rows};
 use crate::checks::{earned, judge, report, saved};
-use bootworthy::verdict::Weight::{Full, Reduced};
+use bootworthy::verdict::Weight::{Full, Minor, Reduced};
 use bootworthy::verdict::Word::{Fail, NotApplicable, Pass, Unknown};
 use serde_json::{Value, json};
 
@@ -90,7 +90,10 @@ fn fstab_targets_exist() {
             ),
             (other, r("server:/x", "nfs", &["defaults"]), Pass, Full, path, Some(1), ok),
             (other, r("tmpfs", "tmpfs", &["defaults"]), Pass, Full, path, Some(1), ok),
-            (other, r("/srv", "none", &["bind"]), Pass, Full, path, Some(1), ok),
+            (other, r("/srv", "none", &["bind"]), Unknown, Minor, path, None, "whether /srv is in the root tree"),
+            (other, r("/srv/disk", "ext4", &["loop"]), Unknown, Minor, path, None, "whether /srv/disk is"),
+            (other, r("/srv", "none", &["bind", "nofail"]), Pass, Full, path, Some(1), ok),
+            (other, r("/dev", "none", &["bind"]), Pass, Full, path, Some(1), ok),
             (other, r("/swapfile", "swap", &["sw"]), Pass, Full, path, Some(1), ok),
             ("/volumes/2/filesystem/uuid", json!(UUID), Fail, Full, path, Some(1), "is 2 volumes"),
             ("/root/volume", Value::Null, Unknown, Full, None, None, "a directory has no volumes"),

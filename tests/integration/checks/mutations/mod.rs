@@ -2,6 +2,7 @@
 
 mod boot;
 mod files;
+mod words;
 
 use super::{judge, saved};
 use bootworthy::verdict::{Evidence, Judgement, Verdict, Weight, Word};
