@@ -24,11 +24,11 @@ fn unread(number: u32, kind: &str, reason: &str) -> OpenVolume {
 }
 
 fn assembled(volumes: Vec<OpenVolume>) -> Tree {
-    assemble(volumes, true, None, &Limits::default()).unwrap()
+    assemble(volumes, &Fact::Known(true), None, &Limits::default()).unwrap()
 }
 
 fn failure(volumes: Vec<OpenVolume>, choose: Option<u32>) -> String {
-    let error = assemble(volumes, true, choose, &Limits::default()).unwrap_err();
+    let error = assemble(volumes, &Fact::Known(true), choose, &Limits::default()).unwrap_err();
     format!("{error} {}", error.help.as_deref().unwrap_or_default())
 }
 
@@ -67,7 +67,7 @@ fn what_cannot_be_decided_is_an_error_with_a_next_step() {
     let message = failure(two(), None);
     assert!(message.contains("partition 1 (ext4, one) and partition 2 (ext4) could be it"), "{message}");
     assert!(message.contains("--root PARTITION"), "{message}");
-    assert_eq!(assemble(two(), true, Some(2), &Limits::default()).unwrap().chosen, "named by --root");
+    assert_eq!(assemble(two(), &Fact::Known(true), Some(2), &Limits::default()).unwrap().chosen, "named by --root");
     assert!(failure(two(), Some(7)).contains("there is no partition 7"));
     let disagreeing =
         |spec: &str| format!("{}menuentry b {{ linux /v root={spec} }}\n$x\nprobe -s x y\n$x\n", config("UUID=a"));
@@ -180,7 +180,7 @@ fn a_directory_is_its_own_root() {
     let menu = "if [ x$feature_platform_search_hint = xy ]; then\nsearch --fs-uuid --set=root abc\nfi\nmenuentry a {\nset root=hd0,gpt2\nsearch --fs-uuid --set=root abc\nlinux /vmlinuz-1 root=UUID=abc\n}\n";
     let files = Memory::new("", "", "").file("/boot/grub/grub.cfg", menu).file("/boot/vmlinuz-1", "k");
     let files = files.file("/etc/fstab", "UUID=x /boot ext4 rw\n").folder("/EFI/BOOT");
-    let tree = assemble(vec![directory(files)], false, None, &Limits::default()).unwrap();
+    let tree = assemble(vec![directory(files)], &Fact::unknown("a directory"), None, &Limits::default()).unwrap();
     assert_eq!((tree.number, tree.gaps.len(), tree.boot_entries.gaps.len()), (None, 0, 0), "{:?}", tree.boot_entries);
     let entry = &tree.boot_entries.items[0];
     assert_eq!(entry.attempts.known().unwrap().items[0].kernel, "/boot/vmlinuz-1");
