@@ -327,10 +327,20 @@ fn join(firmware: &mut Fact<Vec<String>>, other: Fact<Vec<String>>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::disk::tests::volume;
+    use super::uefi::tests::program;
     use super::*;
     use crate::guest::memory::Memory;
+
+    /// The front of a bzImage with a 64-bit entry point.
+    pub(crate) fn kernel() -> Vec<u8> {
+        let mut bytes = vec![0; 0x400];
+        bytes[0x202..0x206].copy_from_slice(b"HdrS");
+        bytes[0x206..0x208].copy_from_slice(&[0x0f, 0x02]);
+        bytes[0x236] = 1;
+        bytes
+    }
 
     fn found(volumes: Vec<OpenVolume>, has_bios: bool) -> Vec<String> {
         found_by(volumes, &Fact::Known(has_bios))
@@ -349,15 +359,17 @@ mod tests {
         rows
     }
 
-    const TWO: &str = "menuentry a { linux /a }\nmenuentry b { linux /b }\n";
+    const TWO: &str = "set timeout=1; menuentry a { linux /a }\nmenuentry b { linux /b }\n";
+    const X64: u16 = 0x8664;
     const STUB: &str = "search.fs_uuid root-1 root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n";
 
     fn root() -> Memory {
-        Memory::new("ext4", "root-1", "").file("/boot/grub/grub.cfg", TWO)
+        let files = Memory::new("ext4", "root-1", "").file("/boot/grub/grub.cfg", TWO);
+        files.file("/a", kernel()).file("/b", kernel())
     }
 
     fn esp() -> Memory {
-        Memory::new("vfat", "AAAA-BBBB", "").file("/EFI/BOOT/bootx64.efi", "MZ")
+        Memory::new("vfat", "AAAA-BBBB", "").file("/EFI/BOOT/bootx64.efi", program(X64))
     }
 
     #[test]
@@ -369,8 +381,56 @@ mod tests {
         assert_eq!(found(vec![volume(1, root()), volume(15, esp())], true), both, "the only main configuration");
         let uefi = [format!("*a uefi {path}"), format!("b uefi {path}")];
         assert_eq!(found(vec![volume(1, root()), volume(15, with_stub())], false), uefi);
-        let unclear = [format!("*a ? {path}"), format!("b ? {path}")];
-        assert_eq!(found(vec![volume(1, root())], false), unclear);
+        let none = [format!("*a  {path}"), format!("b  {path}")];
+        assert_eq!(found(vec![volume(1, root())], false), none, "no firmware starts it");
+    }
+
+    #[test]
+    fn firmware_starts_kernels_of_its_machine() {
+        let path = "/boot/grub/grub.cfg";
+        let arm = || {
+            let mut bytes = vec![0; 64];
+            bytes[56..60].copy_from_slice(b"ARM\x64");
+            bytes
+        };
+        let of = |kernel: Vec<u8>| {
+            let files = Memory::new("ext4", "root-1", "").file("/a", kernel);
+            volume(1, files.file(path, "set timeout=1\nmenuentry a { linux /a }\n"))
+        };
+        let esp_of = |name: &str, machine: u16| {
+            let files = Memory::new("vfat", "AAAA-BBBB", "");
+            volume(15, files.file(&format!("/EFI/BOOT/{name}"), program(machine)))
+        };
+        for (kernel, name, machine, has_bios, expected) in [
+            (kernel(), "BOOTX64.EFI", X64, true, "bios+uefi"),
+            (kernel(), "BOOTX64.EFI", X64, false, "uefi"),
+            (kernel(), "BOOTAA64.EFI", 0xaa64, false, ""),
+            (kernel(), "BOOTAA64.EFI", X64, false, ""),
+            (kernel(), "BOOTIA32.EFI", 0x14c, false, ""),
+            (kernel(), "BOOTAA64.EFI", 0xaa64, true, "bios"),
+            (arm(), "BOOTAA64.EFI", 0xaa64, true, "uefi"),
+            (arm(), "BOOTX64.EFI", X64, true, ""),
+            (b"?".to_vec(), "BOOTX64.EFI", X64, false, "?"),
+            (b"?".to_vec(), "BOOTX64.EFI", X64, true, "bios"),
+        ] {
+            let rows = found(vec![of(kernel), esp_of(name, machine)], has_bios);
+            assert_eq!(rows, [format!("*a {expected} {path}")], "{name} {has_bios}");
+        }
+    }
+
+    #[test]
+    fn firmware_that_was_not_seen_is_no_absence() {
+        let unclear = |rows: &[String]| rows.iter().any(|row| row.starts_with("*a ? "));
+        let code = Fact::unknown("boot code of another loader");
+        let rows = found_by(vec![volume(1, root())], &code);
+        assert!(unclear(&rows) && rows.iter().any(|row| row.contains("another loader")), "{rows:?}");
+        let rows = found_by(vec![volume(1, root()), volume(15, esp())], &code);
+        assert!(rows.iter().any(|row| row.contains("another loader")), "beside UEFI as well: {rows:?}");
+        let hidden = Memory::new("vfat", "A", "").unreadable("/EFI/BOOT/BOOTX64.EFI");
+        assert!(unclear(&found(vec![volume(1, root()), volume(15, hidden)], false)));
+        let mut unopened = volume(15, Memory::new("vfat", "A", ""));
+        unopened.filesystem = Err(crate::error::Error::unsupported("FAT", "not read"));
+        assert!(unclear(&found(vec![volume(1, root()), unopened], false)));
     }
 
     #[test]
