@@ -244,7 +244,7 @@ fn what_waits_for_somebody_is_no_start() {
         ("set timeout=1\nset superusers=root\nunset superusers", None),
         ("set timeout=1\nread x", Some("waits for somebody")),
         ("set timeout=1\nreboot", Some("leaves GRUB")),
-        ("set timeout=1\nif probe_it; then exit; fi", Some("leaves GRUB")),
+        ("set timeout=1\nif probe_it; then exit; fi", Some("whether `probe_it` holds")),
     ] {
         let found = hold(before);
         let is_as_expected = match (&found, expected) {
