@@ -164,7 +164,7 @@ pub struct BootEntry {
     pub config: String,
     /// Line of the entry, from 1.
     pub line: u32,
-    /// Firmware that reaches it: `bios`, `uefi`; both empty and unknown are said as a gap.
+    /// Firmware that reaches it: `bios`, `uefi`; empty when there is neither boot code nor a loader for its kernel.
     #[serde(default)]
     pub firmware: Fact<Vec<String>>,
     /// Booted when nobody chooses. Undecidable: every entry is one.

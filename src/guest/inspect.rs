@@ -1,5 +1,6 @@
 //! The one walk over an image that collects every fact.
 
+use super::bootloader::bios;
 use super::root::{OpenVolume, Tree, assemble};
 use super::{
     BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, fstab,
@@ -78,9 +79,6 @@ pub fn inspect(input: Input, options: &Options, progress: &dyn Fn(&str)) -> Resu
     }
 }
 
-/// GPT type of the partition in which GRUB's core stands for BIOS.
-const BIOS_BOOT: &str = "21686148-6449-6e6f-744e-656564454649";
-
 /// Facts of which nothing is known yet.
 fn blank() -> Guest {
     Guest {
@@ -124,11 +122,11 @@ fn inspect_image(
         features: Fact::Known(features),
         flaws: Fact::Known(flaws),
     });
-    let has_bios_boot = scan.partitions.iter().any(|partition| partition.kind == BIOS_BOOT);
+    let bios = bios::starts(&disk, &scan);
     let (volumes, open) = open_volumes(&disk, &scan, limits);
     guest.volumes = Fact::Known(volumes);
     guest.partition_table = Fact::Known(table(scan));
-    collect(&mut guest, assemble(open, has_bios_boot, options.root, limits)?, options, progress);
+    collect(&mut guest, assemble(open, &bios, options.root, limits)?, options, progress);
     Ok(guest)
 }
 
@@ -161,7 +159,8 @@ fn inspect_tree(name: String, directory: OwnedFd, options: &Options, progress: &
         identity: None,
         filesystem: Ok(filesystem),
     };
-    let tree = assemble(vec![volume], false, options.root, &options.limits)?;
+    let bios = Fact::unknown("a directory has neither a boot sector nor an EFI system partition");
+    let tree = assemble(vec![volume], &bios, options.root, &options.limits)?;
     collect(&mut guest, tree, options, progress);
     Ok(guest)
 }

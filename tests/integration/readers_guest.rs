@@ -15,7 +15,8 @@ use bootworthy::disk::image::{self as images, Overlays};
 use bootworthy::disk::source::FileBytes;
 use bootworthy::disk::volume;
 use bootworthy::error::{Error, Result};
-use bootworthy::fact::Listing;
+use bootworthy::fact::{Fact, Listing};
+use bootworthy::guest::bootloader::bios;
 use bootworthy::guest::root::{OpenVolume, Tree, assemble};
 use bootworthy::guest::{Mount, Package, fstab, kernel, os_release, packages, units};
 use bootworthy::limits::Limits;
@@ -244,7 +245,7 @@ fn assembled(script: &[u8]) -> Tree {
         identity: Some(Identity::default()),
         filesystem: Ok(filesystem),
     };
-    assemble(vec![directory], false, None, &Limits::default()).unwrap()
+    assemble(vec![directory], &Fact::unknown("a directory"), None, &Limits::default()).unwrap()
 }
 
 #[test]
@@ -271,7 +272,7 @@ fn open_image(name: &str) -> Tree {
     let file: Bytes = Arc::new(FileBytes::new(fs::File::open(image(name)).unwrap()).unwrap());
     let disk = images::open(file, &Overlays::default(), &limits).unwrap().disk;
     let scan = volume::scan(&disk, &limits).unwrap();
-    let has_bios_boot = scan.partitions.iter().any(|it| it.kind == "21686148-6449-6e6f-744e-656564454649");
+    let bios = bios::starts(&disk, &scan);
     let open = |partition: volume::Partition| {
         let window: Bytes = Arc::new(Window::new(Arc::clone(&disk), partition.start, partition.size));
         let opened: Result<Rc<dyn FileSystem>> = filesystem::open(window, &limits).map(Rc::from);
@@ -284,7 +285,7 @@ fn open_image(name: &str) -> Tree {
             filesystem: opened,
         }
     };
-    assemble(scan.partitions.into_iter().map(open).collect(), has_bios_boot, None, &limits).unwrap()
+    assemble(scan.partitions.into_iter().map(open).collect(), &bios, None, &limits).unwrap()
 }
 
 #[test]

@@ -1,17 +1,23 @@
 //! Boot loader configurations → boot entries, one list over all paths that the firmware can take.
 
+pub mod bios;
 pub(crate) mod disk;
 pub(crate) mod grub;
+pub mod uefi;
 
 pub use disk::OpenVolume;
 
+use crate::bytes::read_capped;
 use crate::disk::filesystem::FileType;
 use crate::error::{ErrorKind, Result};
 use crate::fact::{Fact, Gap, Listing};
-use crate::limits::Limits;
+use crate::guest::kernel;
+use crate::limits::{KIB, Limits};
 use disk::Disk;
-use grub::{Config, Entry};
+use grub::{Config, Entry, Place};
 use std::collections::BTreeMap;
+use std::io::Read as _;
+use uefi::Loaders;
 
 /// Where GRUB's configuration stands, on the root file system or on one for /boot.
 const MAIN: &[&str] = &["/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/grub/grub.cfg", "/grub2/grub.cfg"];
@@ -32,44 +38,57 @@ const OTHERS: &[&str] = &[
     "/boot/grub/menu.lst",
 ];
 
-/// The programs that UEFI starts from a disk without boot variables (UEFI 2.10, table 3.2).
-const FALLBACK: &[&str] =
-    &["BOOTX64.EFI", "BOOTAA64.EFI", "BOOTIA32.EFI", "BOOTARM.EFI", "BOOTRISCV64.EFI", "BOOTLOONGARCH64.EFI"];
+/// Machines that BIOS starts.
+const X86: &[&str] = &["x86_64", "i686"];
+
+/// Bytes from the front of a kernel that name its machine, also where they are compressed.
+const KERNEL_FRONT: u64 = 64 * KIB;
 
 /// An entry and the firmware that reaches it.
 #[derive(Clone, Debug)]
 pub(crate) struct Reached {
     pub(crate) entry: Entry,
+    /// Empty when no firmware does.
     pub(crate) firmware: Fact<Vec<String>>,
 }
 
-/// All entries that the firmware can reach; `has_bios_boot` says whether there is boot code for BIOS.
-pub(crate) fn read(disk: &Disk, has_bios_boot: bool, limits: &Limits) -> Listing<Reached> {
-    let mut menu = Menu { disk, limits, entries: Vec::new(), index: BTreeMap::new(), gaps: Vec::new() };
+/// What runs a configuration.
+#[derive(Clone, Copy, Debug)]
+enum Way<'w> {
+    Bios,
+    /// The loaders of one EFI system partition, by architecture.
+    Uefi(&'w [&'static str]),
+    /// No firmware that is known of.
+    Nothing,
+}
+
+/// All entries that the firmware can reach, or would if there were one; `bios` says whether BIOS starts a loader.
+pub(crate) fn read(disk: &Disk, bios: &Fact<bool>, limits: &Limits) -> Listing<Reached> {
+    let mut menu = Menu::new(disk, bios, limits);
     menu.unopened();
     let mains = menu.mains();
     let systems = menu.efi_systems();
-    if has_bios_boot {
-        menu.run(&mains, Some("bios"));
+    menu.architectures = systems.iter().flat_map(|(_, architectures)| architectures).copied().collect();
+    let has_bios = bios.known() == Some(&true);
+    if has_bios {
+        menu.run(&mains, Way::Bios);
         if mains.is_empty() {
             menu.unread("there is boot code for BIOS");
         }
     }
-    for system in &systems {
+    for (system, architectures) in &systems {
         let stubs = menu.stubs(*system);
         if stubs.is_empty() && menu.is_other_loader(*system) {
             menu.unread("the EFI system partition starts another loader than GRUB");
-        } else if stubs.is_empty() {
-            menu.run(&mains, Some("uefi"));
         } else {
-            menu.run(&stubs, Some("uefi"));
+            menu.run(if stubs.is_empty() { &mains } else { &stubs }, Way::Uefi(architectures));
         }
         if stubs.is_empty() && mains.is_empty() {
             menu.unread("there is a loader for UEFI");
         }
     }
-    if !has_bios_boot && systems.is_empty() {
-        menu.run(&mains, None);
+    if !has_bios && systems.is_empty() {
+        menu.run(&mains, Way::Nothing);
         if mains.is_empty() {
             menu.unread("no boot loader was found");
         }
@@ -79,14 +98,40 @@ pub(crate) fn read(disk: &Disk, has_bios_boot: bool, limits: &Limits) -> Listing
 
 struct Menu<'a> {
     disk: &'a Disk,
+    bios: &'a Fact<bool>,
     limits: &'a Limits,
+    /// Those that have a loader for UEFI.
+    architectures: Vec<&'static str>,
+    /// Where a loader for UEFI may stand that was not seen.
+    unseen: Option<Gap>,
+    /// Of kernels, by volume and path; `None` where it is not known.
+    kernels: BTreeMap<(usize, String), Option<String>>,
     entries: Vec<Reached>,
     /// Where an entry stands in `entries`.
     index: BTreeMap<(Config, u32, Vec<String>), usize>,
     gaps: Vec<Gap>,
 }
 
-impl Menu<'_> {
+impl<'a> Menu<'a> {
+    fn new(disk: &'a Disk, bios: &'a Fact<bool>, limits: &'a Limits) -> Self {
+        let mut menu = Self {
+            disk,
+            bios,
+            limits,
+            architectures: Vec::new(),
+            unseen: None,
+            kernels: BTreeMap::new(),
+            entries: Vec::new(),
+            index: BTreeMap::new(),
+            gaps: Vec::new(),
+        };
+        // In a directory there is no firmware to ask, and its configurations stand for themselves.
+        if let (Fact::Unknown(gap), false) = (bios, disk.is_directory()) {
+            menu.keep(gap.clone());
+        }
+        menu
+    }
+
     fn keep(&mut self, gap: Gap) {
         if !self.gaps.contains(&gap) {
             self.gaps.push(gap);
@@ -98,6 +143,9 @@ impl Menu<'_> {
         for volume in self.disk.volumes.iter().filter(|volume| volume.is_unseen()) {
             let Err(error) = &volume.filesystem else { continue };
             let reason = format!("{} may hold a boot configuration and is not read: {error}", volume.display());
+            if volume.identity.as_ref().is_none_or(|identity| identity.kind == "vfat") {
+                self.unseen.get_or_insert(Gap::new(reason.clone()));
+            }
             self.gaps.push(Gap::new(reason));
         }
     }
@@ -129,31 +177,26 @@ impl Menu<'_> {
         found.into_iter().map(|(config, _)| config).collect()
     }
 
-    /// FAT volumes from which UEFI starts a loader.
-    fn efi_systems(&mut self) -> Vec<usize> {
+    /// FAT volumes from which UEFI starts a loader, and the architectures of those loaders.
+    fn efi_systems(&mut self) -> Vec<(usize, Vec<&'static str>)> {
         if self.disk.is_directory() {
             return Vec::new();
         }
         let is_fat = |volume: &OpenVolume| volume.identity.as_ref().is_some_and(|identity| identity.kind == "vfat");
         let volumes = self.disk.volumes.iter().enumerate().filter(|(_, volume)| is_fat(volume));
-        let indices: Vec<usize> = volumes.map(|(index, _)| index).collect();
-        indices.into_iter().filter(|&volume| self.has_fallback(volume)).collect()
-    }
-
-    fn has_fallback(&mut self, volume: usize) -> bool {
-        let Some((folder, FileType::Directory)) = self.look(volume, "/EFI/BOOT") else { return false };
-        let listing: Result<_> = self.disk.root(volume).and_then(|root| root.list(&folder));
-        match listing {
-            Ok(listing) => {
-                listing.gaps.into_iter().for_each(|gap| self.keep(gap));
-                let is_loader = |name: &[u8]| FALLBACK.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(name));
-                listing.items.iter().any(|entry| is_loader(&entry.name))
+        let mut systems = Vec::new();
+        for (index, _) in volumes {
+            let Ok(root) = self.disk.root(index) else { continue };
+            let Loaders { architectures, gaps } = Loaders::read(root);
+            for gap in gaps {
+                self.unseen.get_or_insert(gap.clone());
+                self.keep(gap);
             }
-            Err(error) => {
-                self.keep(error.at(folder).into());
-                false
+            if !architectures.is_empty() {
+                systems.push((index, architectures));
             }
         }
+        systems
     }
 
     /// Configurations beside the loaders of an EFI system partition.
@@ -186,50 +229,126 @@ impl Menu<'_> {
         }
     }
 
-    /// Reads configurations as the loader of `firmware` does.
-    fn run(&mut self, configs: &[Config], firmware: Option<&str>) {
-        let platform = firmware.map(|firmware| if firmware == "bios" { "pc" } else { "efi" });
+    /// Reads configurations as the loader of this firmware does.
+    fn run(&mut self, configs: &[Config], way: Way<'_>) {
+        let platform = match way {
+            Way::Bios => Some("pc"),
+            Way::Uefi(_) => Some("efi"),
+            Way::Nothing => None,
+        };
         for config in configs {
             let menu = grub::read(self.disk, config, platform, self.limits);
             if menu.items.is_empty() && menu.gaps.is_empty() {
                 self.keep(Gap::at(config.path.clone(), "it leads to no entry that starts Linux"));
             }
             menu.gaps.into_iter().for_each(|gap| self.keep(gap));
-            menu.items.into_iter().for_each(|entry| self.add(entry, firmware));
+            menu.items.into_iter().for_each(|entry| self.add(entry, way));
         }
     }
 
     /// An entry that two firmwares reach alike stands once.
-    fn add(&mut self, entry: Entry, firmware: Option<&str>) {
+    fn add(&mut self, entry: Entry, way: Way<'_>) {
+        let Some(firmware) = self.firmware(&entry, way) else { return };
         let key = (entry.config.as_ref().clone(), entry.line, entry.ids.clone());
         let known = self.index.get(&key).and_then(|&index| self.entries.get_mut(index));
         if let Some(known) = known.filter(|known| known.entry.attempts == entry.attempts) {
             known.entry.is_default |= entry.is_default;
-            if let (Fact::Known(list), Some(firmware)) = (&mut known.firmware, firmware)
-                && !list.iter().any(|name| name == firmware)
-            {
-                list.push(firmware.to_owned());
-            }
+            join(&mut known.firmware, firmware);
             return;
         }
-        let firmware = match firmware {
-            Some(firmware) => Fact::Known(vec![firmware.to_owned()]),
-            None => Fact::unknown("neither boot code for BIOS nor a loader for UEFI was found"),
-        };
         self.index.insert(key, self.entries.len());
         self.entries.push(Reached { entry, firmware });
+    }
+
+    /// What starts the entry this way; `None` when its kernel is for a machine that another way starts.
+    fn firmware(&mut self, entry: &Entry, way: Way<'_>) -> Option<Fact<Vec<String>>> {
+        let by = |name: &str| Some(Fact::Known(vec![name.to_owned()]));
+        let architecture = match way {
+            Way::Nothing => return Some(self.none()),
+            Way::Bios | Way::Uefi(_) => self.architecture(entry),
+        };
+        let Some(architecture) = architecture else {
+            return match way {
+                Way::Bios => by("bios"),
+                _ => {
+                    Some(Fact::unknown("the kernel does not say for which machine it is; UEFI's loader must be for it"))
+                }
+            };
+        };
+        let has = |list: &[&str]| list.contains(&architecture.as_str());
+        match way {
+            Way::Bios if has(X86) => by("bios"),
+            Way::Uefi(list) if has(list) => by("uefi"),
+            // GRUB for 64 bits starts them, unless the firmware's tables are needed.
+            Way::Uefi(list) if architecture == "i686" && list.contains(&"x86_64") => {
+                Some(Fact::unknown("the loader for UEFI is for x86_64, the kernel for i686"))
+            }
+            _ if has(&self.architectures) || (self.bios.known() == Some(&true) && has(X86)) => None,
+            _ => Some(self.none()),
+        }
+    }
+
+    /// No firmware starts it, unless one does that was not seen.
+    fn none(&self) -> Fact<Vec<String>> {
+        match (self.bios, &self.unseen) {
+            (Fact::Unknown(gap), _) | (_, Some(gap)) => Fact::Unknown(gap.clone()),
+            _ => Fact::Known(Vec::new()),
+        }
+    }
+
+    /// The machine of the kernel that is started first.
+    fn architecture(&mut self, entry: &Entry) -> Option<String> {
+        let Place::On(volume, path) = &entry.attempts.first()?.kernel else { return None };
+        let key = (*volume, path.clone());
+        if let Some(known) = self.kernels.get(&key) {
+            return known.clone();
+        }
+        let front = |path: &str| -> Result<Vec<u8>> {
+            read_capped(&mut self.disk.root(*volume)?.open(path)?.take(KERNEL_FRONT), KERNEL_FRONT, "kernel")
+        };
+        let header = front(path).and_then(|front| kernel::parse_header(&front));
+        let found = header.ok().and_then(|header| header.architecture.known().cloned());
+        self.kernels.insert(key, found.clone());
+        found
+    }
+}
+
+/// What is known of one way holds whatever is not known of another.
+fn join(firmware: &mut Fact<Vec<String>>, other: Fact<Vec<String>>) {
+    match (&mut *firmware, other) {
+        (Fact::Known(list), Fact::Known(more)) => {
+            let new: Vec<String> = more.into_iter().filter(|name| !list.contains(name)).collect();
+            list.extend(new);
+        }
+        (Fact::Known(list), unknown) if list.is_empty() => *firmware = unknown,
+        (Fact::Unknown(_), Fact::Known(list)) if !list.is_empty() => *firmware = Fact::Known(list),
+        _ => {}
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::disk::tests::volume;
+    use super::uefi::tests::program;
     use super::*;
     use crate::guest::memory::Memory;
 
-    fn found(volumes: Vec<OpenVolume>, has_bios_boot: bool) -> Vec<String> {
+    /// The front of a bzImage with a 64-bit entry point.
+    pub(crate) fn kernel() -> Vec<u8> {
+        let mut bytes = vec![0; 0x400];
+        bytes[0x202..0x206].copy_from_slice(b"HdrS");
+        bytes[0x206..0x208].copy_from_slice(&[0x0f, 0x02]);
+        bytes[0x236] = 1;
+        bytes
+    }
+
+    fn found(volumes: Vec<OpenVolume>, has_bios: bool) -> Vec<String> {
+        found_by(volumes, &Fact::Known(has_bios))
+    }
+
+    fn found_by(volumes: Vec<OpenVolume>, bios: &Fact<bool>) -> Vec<String> {
         let disk = Disk::new(volumes, &Limits::default());
-        let listing = read(&disk, has_bios_boot, &Limits::default());
+        let listing = read(&disk, bios, &Limits::default());
         let row = |reached: &Reached| {
             let firmware = reached.firmware.known().map_or("?".to_owned(), |list| list.join("+"));
             let star = if reached.entry.is_default { "*" } else { "" };
@@ -240,15 +359,17 @@ mod tests {
         rows
     }
 
-    const TWO: &str = "menuentry a { linux /a }\nmenuentry b { linux /b }\n";
+    const TWO: &str = "set timeout=1; menuentry a { linux /a }\nmenuentry b { linux /b }\n";
+    const X64: u16 = 0x8664;
     const STUB: &str = "search.fs_uuid root-1 root\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n";
 
     fn root() -> Memory {
-        Memory::new("ext4", "root-1", "").file("/boot/grub/grub.cfg", TWO)
+        let files = Memory::new("ext4", "root-1", "").file("/boot/grub/grub.cfg", TWO);
+        files.file("/a", kernel()).file("/b", kernel())
     }
 
     fn esp() -> Memory {
-        Memory::new("vfat", "AAAA-BBBB", "").file("/EFI/BOOT/bootx64.efi", "MZ")
+        Memory::new("vfat", "AAAA-BBBB", "").file("/EFI/BOOT/bootx64.efi", program(X64))
     }
 
     #[test]
@@ -260,8 +381,56 @@ mod tests {
         assert_eq!(found(vec![volume(1, root()), volume(15, esp())], true), both, "the only main configuration");
         let uefi = [format!("*a uefi {path}"), format!("b uefi {path}")];
         assert_eq!(found(vec![volume(1, root()), volume(15, with_stub())], false), uefi);
-        let unclear = [format!("*a ? {path}"), format!("b ? {path}")];
-        assert_eq!(found(vec![volume(1, root())], false), unclear);
+        let none = [format!("*a  {path}"), format!("b  {path}")];
+        assert_eq!(found(vec![volume(1, root())], false), none, "no firmware starts it");
+    }
+
+    #[test]
+    fn firmware_starts_kernels_of_its_machine() {
+        let path = "/boot/grub/grub.cfg";
+        let arm = || {
+            let mut bytes = vec![0; 64];
+            bytes[56..60].copy_from_slice(b"ARM\x64");
+            bytes
+        };
+        let of = |kernel: Vec<u8>| {
+            let files = Memory::new("ext4", "root-1", "").file("/a", kernel);
+            volume(1, files.file(path, "set timeout=1\nmenuentry a { linux /a }\n"))
+        };
+        let esp_of = |name: &str, machine: u16| {
+            let files = Memory::new("vfat", "AAAA-BBBB", "");
+            volume(15, files.file(&format!("/EFI/BOOT/{name}"), program(machine)))
+        };
+        for (kernel, name, machine, has_bios, expected) in [
+            (kernel(), "BOOTX64.EFI", X64, true, "bios+uefi"),
+            (kernel(), "BOOTX64.EFI", X64, false, "uefi"),
+            (kernel(), "BOOTAA64.EFI", 0xaa64, false, ""),
+            (kernel(), "BOOTAA64.EFI", X64, false, ""),
+            (kernel(), "BOOTIA32.EFI", 0x14c, false, ""),
+            (kernel(), "BOOTAA64.EFI", 0xaa64, true, "bios"),
+            (arm(), "BOOTAA64.EFI", 0xaa64, true, "uefi"),
+            (arm(), "BOOTX64.EFI", X64, true, ""),
+            (b"?".to_vec(), "BOOTX64.EFI", X64, false, "?"),
+            (b"?".to_vec(), "BOOTX64.EFI", X64, true, "bios"),
+        ] {
+            let rows = found(vec![of(kernel), esp_of(name, machine)], has_bios);
+            assert_eq!(rows, [format!("*a {expected} {path}")], "{name} {has_bios}");
+        }
+    }
+
+    #[test]
+    fn firmware_that_was_not_seen_is_no_absence() {
+        let unclear = |rows: &[String]| rows.iter().any(|row| row.starts_with("*a ? "));
+        let code = Fact::unknown("boot code of another loader");
+        let rows = found_by(vec![volume(1, root())], &code);
+        assert!(unclear(&rows) && rows.iter().any(|row| row.contains("another loader")), "{rows:?}");
+        let rows = found_by(vec![volume(1, root()), volume(15, esp())], &code);
+        assert!(rows.iter().any(|row| row.contains("another loader")), "beside UEFI as well: {rows:?}");
+        let hidden = Memory::new("vfat", "A", "").unreadable("/EFI/BOOT/BOOTX64.EFI");
+        assert!(unclear(&found(vec![volume(1, root()), volume(15, hidden)], false)));
+        let mut unopened = volume(15, Memory::new("vfat", "A", ""));
+        unopened.filesystem = Err(crate::error::Error::unsupported("FAT", "not read"));
+        assert!(unclear(&found(vec![volume(1, root()), unopened], false)));
     }
 
     #[test]

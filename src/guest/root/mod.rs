@@ -9,7 +9,7 @@ use super::BootEntry;
 use super::bootloader::{self, disk::Disk};
 use crate::disk::filesystem::Root;
 use crate::error::Result;
-use crate::fact::{Gap, Listing};
+use crate::fact::{Fact, Gap, Listing};
 use crate::limits::Limits;
 use mounts::Mounts;
 
@@ -30,13 +30,14 @@ pub struct Tree {
     pub gaps: Vec<Gap>,
 }
 
-/// Chooses the root, mounts the other volumes on it and reads what starts it. `choose` is the number the user named.
+/// Chooses the root, mounts the other volumes on it and reads what starts it. `bios` says
+/// whether BIOS starts a loader, `choose` is the number the user named.
 ///
 /// # Errors
 /// When no volume is the root, several may be, or the one that is named cannot be read.
-pub fn assemble(volumes: Vec<OpenVolume>, has_bios_boot: bool, choose: Option<u32>, limits: &Limits) -> Result<Tree> {
+pub fn assemble(volumes: Vec<OpenVolume>, bios: &Fact<bool>, choose: Option<u32>, limits: &Limits) -> Result<Tree> {
     let disk = Disk::new(volumes, limits);
-    let reached = bootloader::read(&disk, has_bios_boot, limits);
+    let reached = bootloader::read(&disk, bios, limits);
     let (index, chosen) = choose::root(&disk, &reached.items, choose, limits)?;
     let mut mounts = Mounts::new(&disk, index, limits)?;
     mounts.by_fstab(limits);

@@ -4,6 +4,8 @@ use super::*;
 use crate::disk::filesystem::Identity;
 use crate::error::{Error, ErrorKind};
 use crate::guest::bootloader::disk::tests::volume;
+use crate::guest::bootloader::tests::kernel;
+use crate::guest::bootloader::uefi::tests::program;
 use crate::guest::memory::Memory;
 use std::rc::Rc;
 
@@ -14,7 +16,9 @@ fn system(uuid: &str, label: &str) -> Memory {
 }
 
 fn config(root: &str) -> String {
-    format!("menuentry 'a' --id one {{\n linux /boot/vmlinuz-1 root={root} ro\n initrd /boot/initrd-1\n}}\n")
+    format!(
+        "set timeout=1\nmenuentry 'a' --id one {{\n linux /boot/vmlinuz-1 root={root} ro\n initrd /boot/initrd-1\n}}\n"
+    )
 }
 
 fn unread(number: u32, kind: &str, reason: &str) -> OpenVolume {
@@ -24,11 +28,11 @@ fn unread(number: u32, kind: &str, reason: &str) -> OpenVolume {
 }
 
 fn assembled(volumes: Vec<OpenVolume>) -> Tree {
-    assemble(volumes, true, None, &Limits::default()).unwrap()
+    assemble(volumes, &Fact::Known(true), None, &Limits::default()).unwrap()
 }
 
 fn failure(volumes: Vec<OpenVolume>, choose: Option<u32>) -> String {
-    let error = assemble(volumes, true, choose, &Limits::default()).unwrap_err();
+    let error = assemble(volumes, &Fact::Known(true), choose, &Limits::default()).unwrap_err();
     format!("{error} {}", error.help.as_deref().unwrap_or_default())
 }
 
@@ -67,7 +71,7 @@ fn what_cannot_be_decided_is_an_error_with_a_next_step() {
     let message = failure(two(), None);
     assert!(message.contains("partition 1 (ext4, one) and partition 2 (ext4) could be it"), "{message}");
     assert!(message.contains("--root PARTITION"), "{message}");
-    assert_eq!(assemble(two(), true, Some(2), &Limits::default()).unwrap().chosen, "named by --root");
+    assert_eq!(assemble(two(), &Fact::Known(true), Some(2), &Limits::default()).unwrap().chosen, "named by --root");
     assert!(failure(two(), Some(7)).contains("there is no partition 7"));
     let disagreeing =
         |spec: &str| format!("{}menuentry b {{ linux /v root={spec} }}\n$x\nprobe -s x y\n$x\n", config("UUID=a"));
@@ -99,10 +103,10 @@ fn volumes_are_mounted_and_paths_translated() {
     let fstab = "LABEL=cloudimg-rootfs\t/\text4\tdiscard\t0 1\nLABEL=BOOT\t/boot\text4\tdefaults\t0 2\nLABEL=UEFI\t/boot/efi\tvfat\tumask=0077\t0 1\ntmpfs /tmp tmpfs rw\nLABEL=gone /srv ext4 rw\n/dev/sdb1 /mnt ext4 rw\n";
     let root = system("r", "cloudimg-rootfs").file("/etc/fstab", fstab).folder("/boot").folder("/srv");
     let boot = Memory::new("ext4", "b0070000-0000-4000-8000-000000000016", "BOOT").folder("/efi");
-    let boot = boot.file("/grub/grub.cfg", UBUNTU).file("/vmlinuz-6.8.0-79-generic", "kernel");
+    let boot = boot.file("/grub/grub.cfg", UBUNTU).file("/vmlinuz-6.8.0-79-generic", kernel());
     let boot = boot.file("/grub/grubenv", "# GRUB Environment Block\n");
     let stub = "search.fs_uuid b0070000-0000-4000-8000-000000000016 root\nset prefix=($root)'/grub'\nconfigfile $prefix/grub.cfg\n";
-    let esp = Memory::new("vfat", "C0DE-0015", "UEFI").file("/EFI/BOOT/BOOTX64.EFI", "MZ");
+    let esp = Memory::new("vfat", "C0DE-0015", "UEFI").file("/EFI/BOOT/BOOTX64.EFI", program(0x8664));
     let esp = esp.file("/EFI/ubuntu/grub.cfg", stub);
     let mut first = volume(1, root);
     first.partuuid = Some("8c1b0c11-1f5f-4c21-9c8e-000000000001".to_owned());
@@ -110,7 +114,7 @@ fn volumes_are_mounted_and_paths_translated() {
     assert_eq!(tree.number, Some(1));
     assert!(tree.chosen.starts_with("named by root=PARTUUID="), "{}", tree.chosen);
     assert_eq!(tree.gaps, []);
-    assert_eq!(tree.root.read("/boot/vmlinuz-6.8.0-79-generic", 99).unwrap(), b"kernel");
+    assert_eq!(tree.root.read("/boot/vmlinuz-6.8.0-79-generic", 9999).unwrap(), kernel());
     assert!(tree.root.exists("/boot/efi/EFI/BOOT/BOOTX64.EFI").unwrap());
     let entries = &tree.boot_entries;
     assert_eq!((entries.items.len(), entries.gaps.as_slice()), (3, &[][..]));
@@ -150,7 +154,7 @@ fn an_unread_mount_is_no_absence() {
 
 #[test]
 fn kernels_on_a_volume_that_fstab_does_not_name() {
-    let menu = "search --fs-uuid --set=root boot\nmenuentry a { linux /vmlinuz root=UUID=r }\n";
+    let menu = "set timeout=1\nsearch --fs-uuid --set=root boot\nmenuentry a { linux /vmlinuz root=UUID=r }\n";
     let boot = || volume(2, Memory::new("ext4", "boot", "").file("/grub/grub.cfg", menu).file("/vmlinuz", "k"));
     for (root, kernel) in [
         (system("r", "").folder("/boot"), "/boot/vmlinuz"),
@@ -177,10 +181,10 @@ fn a_directory_is_its_own_root() {
         identity: Some(Identity::default()),
         filesystem: Ok(Rc::new(files)),
     };
-    let menu = "if [ x$feature_platform_search_hint = xy ]; then\nsearch --fs-uuid --set=root abc\nfi\nmenuentry a {\nset root=hd0,gpt2\nsearch --fs-uuid --set=root abc\nlinux /vmlinuz-1 root=UUID=abc\n}\n";
+    let menu = "set timeout=1\nif [ x$feature_platform_search_hint = xy ]; then\nsearch --fs-uuid --set=root abc\nfi\nmenuentry a {\nset root=hd0,gpt2\nsearch --fs-uuid --set=root abc\nlinux /vmlinuz-1 root=UUID=abc\n}\n";
     let files = Memory::new("", "", "").file("/boot/grub/grub.cfg", menu).file("/boot/vmlinuz-1", "k");
     let files = files.file("/etc/fstab", "UUID=x /boot ext4 rw\n").folder("/EFI/BOOT");
-    let tree = assemble(vec![directory(files)], false, None, &Limits::default()).unwrap();
+    let tree = assemble(vec![directory(files)], &Fact::unknown("a directory"), None, &Limits::default()).unwrap();
     assert_eq!((tree.number, tree.gaps.len(), tree.boot_entries.gaps.len()), (None, 0, 0), "{:?}", tree.boot_entries);
     let entry = &tree.boot_entries.items[0];
     assert_eq!(entry.attempts.known().unwrap().items[0].kernel, "/boot/vmlinuz-1");

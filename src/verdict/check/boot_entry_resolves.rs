@@ -1,16 +1,17 @@
 //! What the boot loader starts is there: kernel, initrds that Linux unpacks, and an `/init` in them.
 
 use super::{BOOT_FACTS, Check, boots_by};
-use crate::fact::Gap;
-use crate::guest::Initrd;
+use crate::fact::{Fact, Gap};
+use crate::guest::bootloader::uefi;
+use crate::guest::{BootEntry, Initrd};
 use crate::verdict::boot::{Start, each_entry};
-use crate::verdict::{Tally, Weight};
+use crate::verdict::{Evidence, Tally, View, Weight};
 
 pub(super) const CHECK: Check = Check {
     id: "boot-entry-resolves",
     summary: "the boot entries name kernels and initrds that are there and can be started",
     broken: "a boot entry cannot be started",
-    why: "The loader stops at a file that is not there; Linux panics when it does not unpack the initrd or finds no /init in it.",
+    why: "Without boot code or a loader for UEFI nothing is started at all. The loader stops at a file that is not there; Linux panics when it does not unpack the initrd or finds no /init in it.",
     fix: "Build the initrd again, and let the boot loader write its configuration again.",
     family_fixes: &[
         ("debian", "update-initramfs -u -k all && update-grub"),
@@ -20,8 +21,47 @@ pub(super) const CHECK: Check = Check {
     ],
     source: "Linux init/initramfs.c and init/main.c (ramdisk_execute_command); GRUB manual, commands linux and initrd",
     reads: BOOT_FACTS,
-    run: |view, tally| each_entry(view, tally, &boots_by(judge)),
+    run: |view, tally| {
+        each_entry(view, tally, &boots_by(judge));
+        judge_firmware(view, tally);
+    },
 };
+
+/// Some firmware starts the loader. It is asked once for all attempts of an entry: none takes another's place here.
+fn judge_firmware(view: &View<'_>, tally: &mut Tally) {
+    let entries = view.boot_entries().map(|entries| view.all(entries)).unwrap_or_default();
+    for entry in entries {
+        let is_default = entry.is_default.known() != Some(&false);
+        let weight = if is_default { Weight::Full } else { Weight::Minor };
+        match &entry.firmware {
+            Fact::Known(names) if names.is_empty() => {
+                let loader = loader_of(view, entry);
+                let found = format!(
+                    "no firmware starts this loader: neither boot code for BIOS in the first sector with GRUB's core in a BIOS boot partition, nor a program for UEFI at {loader}"
+                );
+                let evidence = Evidence::at(entry.config.clone(), found).entry(entry.id.clone());
+                tally
+                    .fault(weight, evidence.expected(format!("one of them: boot code of GRUB, or {loader}")).mend(FIX));
+            }
+            Fact::Known(_) => {}
+            Fact::Unknown(gap) => tally.gap(weight, gap.clone()),
+        }
+    }
+}
+
+/// Puts a loader where firmware looks for it.
+const FIX: &str = "Install the boot loader on the disk: grub-install DISK for BIOS, grub-install --target=x86_64-efi --removable (of the kernel's architecture) for UEFI.";
+
+/// Where UEFI looks for the loader of an entry's kernel.
+fn loader_of(view: &View<'_>, entry: &BootEntry) -> String {
+    let path = entry.attempts.known().and_then(|attempts| attempts.items.first()).map(|attempt| &attempt.kernel);
+    let (kernels, _) = view.apart(View::kernels);
+    let items = kernels.map(|kernels| kernels.items.as_slice()).unwrap_or_default();
+    let kernel = items.iter().find(|kernel| Some(&kernel.path) == path);
+    let architecture = kernel.and_then(|kernel| kernel.architecture.known());
+    let name = architecture.and_then(|architecture| uefi::loader(architecture));
+    format!("EFI/BOOT/{}", name.unwrap_or("BOOT*.EFI"))
+}
 
 pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     if let Some(kernel) = start.kernel()

@@ -24,8 +24,20 @@ const LINUX: &[&str] = &[
     "extract_entries_configfile",
 ];
 /// Others that change what an entry starts.
-const LOADING: &[&str] =
-    &["boot", "initrd", "initrd16", "initrdefi", "chainloader", "multiboot", "multiboot2", "fwsetup", "exit"];
+const LOADING: &[&str] = &[
+    "boot",
+    "initrd",
+    "initrd16",
+    "initrdefi",
+    "chainloader",
+    "multiboot",
+    "multiboot2",
+    "fwsetup",
+    "exit",
+    "normal_exit",
+    "halt",
+    "reboot",
+];
 
 impl Evaluator<'_> {
     /// `if` and what is left of its `elif`s.
@@ -80,7 +92,7 @@ impl Evaluator<'_> {
             side.paths.clone_from(&frame.paths);
             if fork.is_loading {
                 side.when.push(when.clone());
-                for path in &mut side.paths {
+                for path in side.paths.iter_mut().filter(|path| !path.is_ended) {
                     path.when.push(when.clone());
                 }
             }

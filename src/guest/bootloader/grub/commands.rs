@@ -56,6 +56,7 @@ impl Evaluator<'_> {
             }
             "configfile" | "normal" if frame.is_entry => {
                 Self::load(frame, &Loaded::Foreign);
+                Self::end(frame);
                 Outcome::END
             }
             "configfile" => self.include(line, arguments.first(), true, frame),
@@ -78,9 +79,27 @@ impl Evaluator<'_> {
             }
             "boot" => {
                 frame.is_booted = true;
+                Self::end(frame);
                 Outcome::END
             }
-            "halt" | "reboot" | "exit" | "normal_exit" => Outcome::END,
+            "halt" | "reboot" | "exit" | "normal_exit" => {
+                // What was loaded is never started.
+                Self::drop_loaded(frame);
+                Self::end(frame);
+                if !frame.is_entry {
+                    frame.doubt();
+                    self.gap(frame, line, format!("{name} leaves GRUB before it shows a menu"));
+                }
+                Outcome::END
+            }
+            "authenticate" | "cryptomount" => {
+                self.gap(frame, line, format!("{name} asks for a password"));
+                Outcome::UNKNOWN
+            }
+            "read" => {
+                self.gap(frame, line, "read waits for somebody to type");
+                self.variables(name, arguments, words, frame)
+            }
             _ => self.variables(name, arguments, words, frame),
         }
     }
@@ -112,6 +131,10 @@ impl Evaluator<'_> {
             "load_env" => self.load_env(arguments, frame),
             "save_env" => {
                 self.saved.extend(arguments.iter().flatten().cloned());
+                if !frame.is_entry {
+                    let names = arguments.iter().flatten().filter(|name| !name.starts_with('-'));
+                    self.written.extend(names.map(|name| (name.clone(), frame.environment.get(name))));
+                }
                 Outcome::UNKNOWN
             }
             "search" | "search.fs_uuid" | "search.fs_label" | "search.file" | "search.part_uuid" => {
@@ -155,13 +178,13 @@ impl Evaluator<'_> {
             self.gap(frame, line, "too many menu entries; the rest is not read");
             return Outcome::UNKNOWN;
         }
-        let (mut id, mut rest) = (None, Vec::new());
+        let (mut id, mut rest, mut is_unrestricted) = (None, Vec::new(), false);
         let mut options = arguments.iter();
         while let Some(argument) = options.next() {
             match argument.as_deref() {
                 Some("--id") => id = options.next().cloned().flatten(),
                 Some("--class" | "--users" | "--hotkey" | "--source") => drop(options.next()),
-                Some("--unrestricted") => {}
+                Some("--unrestricted") => is_unrestricted = true,
                 Some(option) if option.starts_with("--") => {
                     if let Some(value) = option.strip_prefix("--id=") {
                         id = Some(value.to_owned());
@@ -179,6 +202,7 @@ impl Evaluator<'_> {
             body: Rc::clone(block),
             arguments: rest,
             is_submenu,
+            is_unrestricted,
             when: frame.when.clone(),
         });
         Outcome::DONE
@@ -204,7 +228,7 @@ impl Evaluator<'_> {
         let is_file = |argument: &&Value| argument.as_deref().is_none_or(|argument| !argument.starts_with("--"));
         let found: Vec<Place> =
             arguments.iter().filter(is_file).map(|file| self.locate(&newc(file), &frame.environment)).collect();
-        for path in &mut frame.paths {
+        for path in frame.paths.iter_mut().filter(|path| !path.is_ended) {
             if let Some(Loaded::Linux { initrds, .. }) = &mut path.loaded {
                 initrds.clone_from(&found);
             }
@@ -233,6 +257,7 @@ impl Evaluator<'_> {
         match self.disk.root(volume).and_then(|root| root.read_if_exists(&path, self.limits.config_file)) {
             Ok(Some(block)) => {
                 frame.environment.load(&block, &only);
+                frame.environment.overlay(&self.earlier, &only);
                 Outcome::DONE
             }
             Ok(None) => Outcome::of(Some(false)),

@@ -1,6 +1,7 @@
 //! GRUB's variables, with values that nobody can know before the machine starts.
 
 use super::lexer::{Part, Word};
+use super::menu::ends;
 use crate::bytes::text;
 use std::collections::BTreeMap;
 
@@ -34,6 +35,10 @@ impl Environment {
         self.variables.get(name).map_or_else(|| Some(String::new()), |variable| variable.value.clone())
     }
 
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.variables.contains_key(name)
+    }
+
     pub(super) fn set(&mut self, name: &str, value: Value) {
         let value = value.filter(|value| value.len() <= MAX_VALUE);
         self.variables.entry(name.to_owned()).or_default().value = value;
@@ -59,8 +64,10 @@ impl Environment {
 
     /// Keeps what both have in common; the rest is not known.
     pub(super) fn join(&mut self, other: &Self) {
+        // Both ways end by themselves, whichever is taken.
+        let is_timeout = [&*self, other].iter().all(|side| side.get("timeout").as_deref().is_some_and(ends));
         for name in other.variables.keys() {
-            if other.get(name) != self.get(name) {
+            if other.get(name) != self.get(name) && !(is_timeout && name == "timeout") {
                 self.set(name, None);
             }
         }
@@ -78,6 +85,13 @@ impl Environment {
             if only.is_empty() || only.contains(&name) {
                 self.set(&name, Some(value));
             }
+        }
+    }
+
+    /// Sets what an earlier start has written into the block.
+    pub(super) fn overlay(&mut self, written: &BTreeMap<String, Value>, only: &[String]) {
+        for (name, value) in written.iter().filter(|(name, _)| only.is_empty() || only.contains(name)) {
+            self.set(name, value.clone());
         }
     }
 

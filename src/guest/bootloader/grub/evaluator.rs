@@ -87,6 +87,10 @@ pub(super) struct Evaluator<'a> {
     pub(super) persistent: BTreeSet<String>,
     /// Variables that the entry in hand has saved.
     pub(super) saved: BTreeSet<String>,
+    /// What earlier starts have saved before the menu.
+    pub(super) earlier: BTreeMap<String, Value>,
+    /// What this one saves before the menu.
+    pub(super) written: BTreeMap<String, Value>,
     steps: u64,
 }
 
@@ -100,6 +104,8 @@ impl<'a> Evaluator<'a> {
             loading: BTreeSet::new(),
             persistent: BTreeSet::new(),
             saved: BTreeSet::new(),
+            earlier: BTreeMap::new(),
+            written: BTreeMap::new(),
             steps: 0,
         }
     }
@@ -209,6 +215,17 @@ impl<'a> Evaluator<'a> {
 
     /// Sets what was loaded on every way that leads here.
     pub(super) fn load(frame: &mut Frame, loaded: &Loaded) {
-        frame.paths.iter_mut().for_each(|path| path.loaded = Some(loaded.clone()));
+        let paths = frame.paths.iter_mut().filter(|path| !path.is_ended);
+        paths.for_each(|path| path.loaded = Some(loaded.clone()));
+    }
+
+    /// Forgets what was loaded on every way that leads here.
+    pub(super) fn drop_loaded(frame: &mut Frame) {
+        frame.paths.iter_mut().filter(|path| !path.is_ended).for_each(|path| path.loaded = None);
+    }
+
+    /// No way that leads here goes on.
+    pub(super) fn end(frame: &mut Frame) {
+        frame.paths.iter_mut().for_each(|path| path.is_ended = true);
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Item {
     /// The title and what follows it.
     pub(super) arguments: Vec<Value>,
     pub(super) is_submenu: bool,
+    /// `--unrestricted`: started without a password whatever `superusers` says.
+    pub(super) is_unrestricted: bool,
     /// Conditions that nobody can decide, under which the row is there.
     pub(super) when: Vec<String>,
 }
@@ -28,6 +30,8 @@ pub(super) struct Path {
     /// Variables that must have been saved for it to be taken at a later start.
     pub(super) needs: Vec<String>,
     pub(super) loaded: Option<Loaded>,
+    /// `boot`, `reboot` and their like have ended it: what follows changes nothing.
+    pub(super) is_ended: bool,
 }
 
 /// What would be started.
@@ -88,6 +92,9 @@ impl Evaluator<'_> {
             if !self.spend(frame.environment.size().saturating_add(1)) {
                 return;
             }
+            if is_default {
+                self.attended(item, frame, above.is_empty());
+            }
             let mut ids = above.to_vec();
             ids.push(item.id.clone());
             if item.is_submenu {
@@ -95,6 +102,29 @@ impl Evaluator<'_> {
             } else {
                 self.entry_of(item, frame, ids, is_default, entries);
             }
+        }
+    }
+
+    /// What keeps the default from being started when nobody is there (`grub-core/normal/menu.c`, `auth.c`).
+    fn attended(&mut self, item: &Item, frame: &Frame, is_top: bool) {
+        let timeout = frame.environment.get("timeout");
+        // In a submenu that the default leads to, GRUB itself sets it to 0.
+        match timeout.as_deref().map(ends) {
+            _ if !is_top => {}
+            Some(true) => {}
+            Some(false) => {
+                let cause = format!(
+                    "nothing is started before somebody presses a key: timeout is `{}`, and expected is a number from 0 on",
+                    timeout.as_deref().unwrap_or_default()
+                );
+                self.gap(frame, item.line, cause);
+            }
+            None => self.gap(frame, item.line, "how long the menu waits for a key is not known before the start"),
+        }
+        if frame.environment.is_set("superusers") && !item.is_unrestricted {
+            let cause =
+                format!("`{}` is started only with a password: superusers is set, without --unrestricted", item.title);
+            self.gap(frame, item.line, cause);
         }
     }
 
@@ -123,6 +153,10 @@ impl Evaluator<'_> {
         self.saved.clear();
         self.run(&item.body, &mut inner);
         inner.paths.retain(|path| path.needs.iter().all(|name| self.saved.contains(name)));
+        let starts_linux = |path: &Path| matches!(path.loaded, Some(Loaded::Linux { .. }));
+        if is_default && inner.paths.iter().any(starts_linux) && !inner.paths.iter().all(starts_linux) {
+            self.gap(&inner, item.line, format!("one way through `{}` starts no Linux kernel", item.title));
+        }
         let attempts = attempts(std::mem::take(&mut inner.paths));
         // os-prober's entries start what is installed on another disk or partition, with a title that says so.
         let is_prober = item.id.starts_with("osprober-");
@@ -139,6 +173,11 @@ impl Evaluator<'_> {
         let (title, config, line) = (item.title.clone(), Rc::clone(&item.config), item.line);
         entries.push(Entry { ids, title, config, line, is_default, attempts });
     }
+}
+
+/// Whether a menu with this `timeout` ends by itself: `grub_strtoul` takes no sign, and what is no number is no timeout.
+pub(super) fn ends(timeout: &str) -> bool {
+    timeout.trim_start().starts_with(|character: char| character.is_ascii_digit())
 }
 
 /// What each way starts, ways that start the same only once.
@@ -220,6 +259,7 @@ mod tests {
             body: Rc::new([]),
             arguments: Vec::new(),
             is_submenu: false,
+            is_unrestricted: false,
             when: Vec::new(),
         }
     }

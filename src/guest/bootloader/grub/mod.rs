@@ -16,10 +16,11 @@ pub(crate) use files::{Config, Place};
 pub(crate) use menu::Entry;
 
 use super::disk::Disk;
-use crate::fact::Listing;
+use crate::fact::{Gap, Listing};
 use crate::limits::Limits;
 use environment::Environment;
 use evaluator::{Evaluator, Frame};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Features that every GRUB since 2.02 reports (`grub-core/normal/main.c`, `features`).
@@ -36,9 +37,47 @@ const FEATURES: &[&str] = &[
     "feature_timeout_style",
 ];
 
-/// Runs the configuration as GRUB for `platform` (`pc`, `efi`) does; `None` when the platform is not known.
+/// Starts that are followed while each changes what the next one reads of the environment block; `next_entry` needs two.
+const MAX_STARTS: usize = 4;
+
+/// Runs the configuration as GRUB for `platform` (`pc`, `efi`) does; `None` when the platform is not known. What it
+/// saves before the menu (`next_entry`, `prev_saved_entry`) decides what later starts do: their default is one as well.
 pub(crate) fn read(disk: &Disk, config: &Config, platform: Option<&str>, limits: &Limits) -> Listing<Entry> {
-    let device = disk.grub_name(config.volume);
+    let mut listing: Listing<Entry> = Listing::default();
+    let mut saved = BTreeMap::new();
+    for start in 0..MAX_STARTS {
+        let mut evaluator = Evaluator::new(disk, limits);
+        evaluator.earlier.clone_from(&saved);
+        let entries = once(&mut evaluator, config, platform);
+        let gaps = evaluator.gaps.into_iter().filter(|gap| !listing.gaps.contains(gap)).collect::<Vec<_>>();
+        listing.gaps.extend(gaps);
+        if start == 0 {
+            listing.items = entries;
+        } else {
+            entries.into_iter().filter(|entry| entry.is_default).for_each(|entry| later(&mut listing.items, entry));
+        }
+        let before = saved.clone();
+        saved.extend(evaluator.written);
+        if saved == before {
+            return listing;
+        }
+    }
+    let cause = format!("what is started still changes after {MAX_STARTS} starts");
+    listing.gaps.push(Gap::at(config.path.clone(), cause));
+    listing
+}
+
+/// A default of a later start.
+fn later(entries: &mut Vec<Entry>, entry: Entry) {
+    match entries.iter_mut().find(|known| Entry { is_default: true, ..(*known).clone() } == entry) {
+        Some(known) => known.is_default = true,
+        None => entries.push(entry),
+    }
+}
+
+/// What one start offers.
+fn once(evaluator: &mut Evaluator<'_>, config: &Config, platform: Option<&str>) -> Vec<Entry> {
+    let device = evaluator.disk.grub_name(config.volume);
     let folder = config.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut environment = Environment::default();
     let platform = platform.map(str::to_owned);
@@ -56,12 +95,11 @@ pub(crate) fn read(disk: &Disk, config: &Config, platform: Option<&str>, limits:
         set(feature, Some("y".to_owned()));
     }
 
-    let mut evaluator = Evaluator::new(disk, limits);
     let mut frame = Frame::new(environment, Rc::new(config.clone()), 0);
     evaluator.start(&mut frame);
     evaluator.run_file(&Place::On(config.volume, config.path.clone()), &mut frame);
     let mut menu = frame.replaced.take().map_or(frame, |menu| *menu);
     let mut entries: Vec<Entry> = menu::booted(&mut menu).into_iter().collect();
     evaluator.entries(&menu, &[], entries.is_empty(), &mut entries);
-    Listing { items: entries, gaps: evaluator.gaps }
+    entries
 }

@@ -32,8 +32,14 @@ fn menu(files: Memory, path: &str, platform: Option<&str>) -> Vec<String> {
     lines
 }
 
+/// With a menu that ends by itself.
 fn run(config: &str) -> Vec<String> {
-    menu(Memory::new("ext4", "uuid-3", "").file("/boot/grub/grub.cfg", config), "/boot/grub/grub.cfg", Some("pc"))
+    run_with("", &format!("set timeout=1; {config}"))
+}
+
+fn run_with(block: &str, config: &str) -> Vec<String> {
+    let files = Memory::new("ext4", "uuid-3", "").file("/boot/grub/grub.cfg", config);
+    menu(files.file("/boot/grub/grubenv", format!("{GRUBENV}{block}")), "/boot/grub/grub.cfg", Some("pc"))
 }
 
 /// What the body of one entry starts.
@@ -85,7 +91,8 @@ fn ubuntu_starts_without_initrd_first() {
     assert_eq!(failed[1].split_once(": ").unwrap().1, with, "the environment block decides which comes first");
     let next = menu(files("next_entry=1>1\n"), "/grub/grub.cfg", Some("pc"));
     let default: Vec<&String> = next.iter().filter(|line| line.starts_with('*')).collect();
-    assert!(default.len() == 1 && default[0].contains("recovery"), "{next:#?}");
+    let is_both = default[0].contains("simple") && default[1].contains("recovery");
+    assert!(default.len() == 2 && is_both, "the next start, and every later one: {next:#?}");
     // Without an environment block nothing remembers the failure: there is no second attempt.
     let forgetful = Memory::new("ext4", "b0070000-0000-4000-8000-000000000016", "").file("/grub/grub.cfg", UBUNTU);
     let found = menu(forgetful, "/grub/grub.cfg", Some("pc"));
@@ -95,7 +102,7 @@ fn ubuntu_starts_without_initrd_first() {
 
 #[test]
 fn red_hats_blscfg_is_a_gap_and_leaves_no_single_default() {
-    let config = "set pager=1\n\nif [ -f ${config_directory}/grubenv ]; then\n  load_env -f ${config_directory}/grubenv\nelif [ -s $prefix/grubenv ]; then\n  load_env\nfi\nif [ \"${next_entry}\" ] ; then\n   set default=\"${next_entry}\"\n   set next_entry=\n   save_env next_entry\n   set boot_once=true\nelse\n   set default=\"${saved_entry}\"\nfi\nif [ -z \"${kernelopts}\" ]; then\n  set kernelopts=\"root=UUID=r ro crashkernel=auto \"\nfi\ninsmod blscfg\nblscfg\nmenuentry 'kept' {\n  linux /vmlinuz-1 $kernelopts $tuned_params\n  initrd /initramfs-1.img $tuned_initrd\n}\nif [ -f $prefix/user.cfg ]; then\n  source $prefix/user.cfg\nfi\n";
+    let config = "set pager=1; set timeout=1\n\nif [ -f ${config_directory}/grubenv ]; then\n  load_env -f ${config_directory}/grubenv\nelif [ -s $prefix/grubenv ]; then\n  load_env\nfi\nif [ \"${next_entry}\" ] ; then\n   set default=\"${next_entry}\"\n   set next_entry=\n   save_env next_entry\n   set boot_once=true\nelse\n   set default=\"${saved_entry}\"\nfi\nif [ -z \"${kernelopts}\" ]; then\n  set kernelopts=\"root=UUID=r ro crashkernel=auto \"\nfi\ninsmod blscfg\nblscfg\nmenuentry 'kept' {\n  linux /vmlinuz-1 $kernelopts $tuned_params\n  initrd /initramfs-1.img $tuned_initrd\n}\nif [ -f $prefix/user.cfg ]; then\n  source $prefix/user.cfg\nfi\n";
     let files = Memory::new("xfs", "u", "").file("/grub2/grub.cfg", config);
     let files = files.file("/grub2/grubenv", format!("{GRUBENV}saved_entry=0\nkernelopts=root=LABEL=x ro\n"));
     let found = menu(files, "/grub2/grub.cfg", Some("efi"));
@@ -111,7 +118,7 @@ fn red_hats_blscfg_is_a_gap_and_leaves_no_single_default() {
 
 #[test]
 fn a_stub_leads_to_the_configuration() {
-    let menuentry = "menuentry a { linux /vmlinuz root=LABEL=x }\n";
+    let menuentry = "set timeout=1; menuentry a { linux /vmlinuz root=LABEL=x }\n";
     for stub in [
         "search.fs_uuid uuid-3 root hd0,gpt9\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n",
         "search --no-floppy --root-dev-only --fs-uuid --set=dev UUID-3\nset prefix=($dev)/boot/grub\nexport $prefix\nconfigfile $prefix/grub.cfg\n",
@@ -210,4 +217,80 @@ fn hostile_scripts_end() {
         let found = run(config);
         assert!(found.iter().any(|line| line.starts_with("gap:")) || found.len() == 2, "{found:#?}");
     }
+}
+
+/// The gap of a menu with one good entry, preceded by `before`, or nothing.
+fn hold(before: &str) -> Option<String> {
+    let config = format!("{before}\nmenuentry a {{ linux /a }}\n");
+    run_with("", &config).into_iter().find(|line| line.starts_with("gap:"))
+}
+
+#[test]
+fn what_waits_for_somebody_is_no_start() {
+    for (before, expected) in [
+        ("set timeout=0", None),
+        ("set timeout=5", None),
+        ("set timeout=5s", None),
+        ("set timeout=-1", Some("timeout is `-1`")),
+        ("set timeout=", Some("timeout is ``")),
+        ("set timeout=never", Some("timeout is `never`")),
+        ("", Some("timeout is ``")),
+        ("if sleep 1; then set timeout=0; else set timeout=9; fi", None),
+        ("if sleep 1; then set timeout=0; else set timeout=-1; fi", Some("is not known")),
+        ("if sleep 1; then set timeout=-1; fi", Some("is not known")),
+        ("probe --set=timeout x", Some("is not known")),
+        ("set timeout=1\nset superusers=root", Some("only with a password")),
+        ("set timeout=1\nset superusers=", Some("only with a password")),
+        ("set timeout=1\nset superusers=root\nunset superusers", None),
+        ("set timeout=1\nread x", Some("waits for somebody")),
+        ("set timeout=1\nreboot", Some("leaves GRUB")),
+        ("set timeout=1\nif probe_it; then exit; fi", Some("whether `probe_it` holds")),
+    ] {
+        let found = hold(before);
+        let is_as_expected = match (&found, expected) {
+            (Some(found), Some(part)) => found.contains(part),
+            (None, None) => true,
+            _ => false,
+        };
+        assert!(is_as_expected, "{before}: {found:?}");
+    }
+    let open =
+        "set timeout=1\nset superusers=root\nmenuentry a --unrestricted { linux /a }\nmenuentry b { linux /b }\n";
+    assert!(!run_with("", open).iter().any(|line| line.starts_with("gap:")), "only the default is asked");
+    let sub = "set timeout=1\nset superusers=root\nexport superusers\nset default='s>b'\nsubmenu s --unrestricted {\nmenuentry a --unrestricted { linux /a }\nmenuentry b { linux /b }\n}\n";
+    assert!(run_with("", sub).iter().any(|line| line.contains("line 7: `b` is started only with a password")));
+}
+
+#[test]
+fn what_ends_an_entry_ends_what_it_loaded() {
+    for word in ["reboot", "halt", "exit", "normal_exit"] {
+        let found = run(&format!("menuentry a {{\nlinux /a\ninitrd /i\n{word}\nlinux /never\n}}\n"));
+        assert!(found.len() == 1 && found[0].contains("starts no Linux kernel"), "{word}: {found:?}");
+        let found = run(&format!("menuentry a {{\nif probe_it; then {word}; fi\nlinux /a\n}}\n"));
+        assert!(found.iter().any(|line| line.contains("starts no Linux kernel")), "{word}: {found:?}");
+    }
+    let found = body("if probe_it; then\nlinux /a\nboot\nfi\nlinux /b");
+    assert_eq!(found[..2], ["3: /a []  (probe_it)", "6: /b []  (not (probe_it))"], "{found:?}");
+}
+
+#[test]
+fn every_start_has_its_default() {
+    const GRUB_MKCONFIG: &str = "load_env\nset timeout=1\nif [ \"${next_entry}\" ]; then\nset default=\"${next_entry}\"\nset next_entry=\nsave_env next_entry\nset boot_once=true\nelse\nset default=\"${saved_entry}\"\nfi\nif [ \"${prev_saved_entry}\" ]; then\nset saved_entry=\"${prev_saved_entry}\"\nsave_env saved_entry\nset prev_saved_entry=\nsave_env prev_saved_entry\nset boot_once=true\nfi\nmenuentry a { linux /a }\nmenuentry b { linux /b }\nmenuentry c { linux /c }\n";
+    for (block, expected) in [
+        ("", "a"),
+        ("saved_entry=b\n", "b"),
+        ("next_entry=a\nsaved_entry=b\n", "ab"),
+        ("next_entry=c\n", "ac"),
+        ("next_entry=b\nsaved_entry=b\n", "b"),
+        ("saved_entry=a\nprev_saved_entry=b\n", "ab"),
+        ("next_entry=c\nsaved_entry=a\nprev_saved_entry=b\n", "bc"),
+    ] {
+        let found = run_with(block, GRUB_MKCONFIG);
+        let defaults: Vec<&str> = found.iter().filter_map(|line| line.strip_prefix('*')).collect();
+        let names: String = defaults.iter().filter_map(|line| line.chars().next()).collect();
+        assert_eq!(names, expected, "{block}: {found:#?}");
+        assert!(!found.iter().any(|line| line.starts_with("gap:")), "{found:#?}");
+    }
+    let endless = "load_env\nset timeout=1\nset x=\"${x}1\"\nsave_env x\nmenuentry a { linux /a }\n";
+    assert!(run_with("", endless).iter().any(|line| line.contains("still changes after 4 starts")));
 }
