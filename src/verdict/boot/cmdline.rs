@@ -24,7 +24,7 @@ pub struct Cmdline {
 }
 
 /// A word that leads elsewhere than to the running system.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Detour {
     /// Nobody is there to leave the shell that it ends in.
     Stops(String),
