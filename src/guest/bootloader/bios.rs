@@ -108,7 +108,7 @@ mod tests {
     fn disk() -> Vec<u8> {
         let mut disk = vec![0; 64 * 512];
         disk[..3].copy_from_slice(JUMP);
-        disk[0x180..0x180 + MESSAGES.len()].copy_from_slice(MESSAGES);
+        disk[0x180..][..MESSAGES.len()].copy_from_slice(MESSAGES);
         disk[510..512].copy_from_slice(&[0x55, 0xaa]);
         disk[KERNEL_SECTOR] = 8;
         disk[8 * 512..8 * 512 + 4].copy_from_slice(&[0x52, 0x56, 0xbe, 0x1b]);
@@ -146,7 +146,7 @@ mod tests {
             ("another loader's message", 0x180, vec![b'L'], None),
         ] {
             let mut disk = disk();
-            disk[from..from + bytes.len()].copy_from_slice(&bytes);
+            disk[from..][..bytes.len()].copy_from_slice(&bytes);
             assert_eq!(starts_with(disk, BIOS_BOOT).known().copied(), expected, "{what}");
         }
         // The core may still be there, and the partition is no longer one for it.

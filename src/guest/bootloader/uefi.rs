@@ -21,16 +21,16 @@ struct Machine {
     architecture: &'static str,
     loader: &'static str,
     /// `Machine` of the PE header.
-    machine: u16,
+    pe: u16,
 }
 
 const MACHINES: &[Machine] = &[
-    Machine { architecture: "x86_64", loader: "BOOTX64.EFI", machine: 0x8664 },
-    Machine { architecture: "aarch64", loader: "BOOTAA64.EFI", machine: 0xaa64 },
-    Machine { architecture: "i686", loader: "BOOTIA32.EFI", machine: 0x014c },
-    Machine { architecture: "armv7l", loader: "BOOTARM.EFI", machine: 0x01c2 },
-    Machine { architecture: "riscv64", loader: "BOOTRISCV64.EFI", machine: 0x5064 },
-    Machine { architecture: "loongarch64", loader: "BOOTLOONGARCH64.EFI", machine: 0x6264 },
+    Machine { architecture: "x86_64", loader: "BOOTX64.EFI", pe: 0x8664 },
+    Machine { architecture: "aarch64", loader: "BOOTAA64.EFI", pe: 0xaa64 },
+    Machine { architecture: "i686", loader: "BOOTIA32.EFI", pe: 0x014c },
+    Machine { architecture: "armv7l", loader: "BOOTARM.EFI", pe: 0x01c2 },
+    Machine { architecture: "riscv64", loader: "BOOTRISCV64.EFI", pe: 0x5064 },
+    Machine { architecture: "loongarch64", loader: "BOOTLOONGARCH64.EFI", pe: 0x6264 },
 ];
 
 /// The loader's name for a kernel of `architecture`; `None` for those that UEFI does not start.
@@ -68,7 +68,7 @@ impl Loaders {
             let is_its = |machine: &&Machine| machine.loader.as_bytes().eq_ignore_ascii_case(&entry.name);
             let Some(machine) = MACHINES.iter().find(is_its) else { continue };
             let path = format!("{FOLDER}/{}", text(&entry.name));
-            match is_program(root, &path, machine.machine) {
+            match is_program(root, &path, machine.pe) {
                 Ok(true) => loaders.architectures.push(machine.architecture),
                 Ok(false) => {}
                 Err(error) => loaders.gaps.push(error.at(path).into()),

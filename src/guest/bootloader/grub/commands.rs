@@ -77,21 +77,7 @@ impl Evaluator<'_> {
                 self.gap(frame, line, format!("{name}: the entries that it reads are not read by this version"));
                 Outcome::UNKNOWN
             }
-            "boot" => {
-                frame.is_booted = true;
-                Self::end(frame);
-                Outcome::END
-            }
-            "halt" | "reboot" | "exit" | "normal_exit" => {
-                // What was loaded is never started.
-                Self::drop_loaded(frame);
-                Self::end(frame);
-                if !frame.is_entry {
-                    frame.doubt();
-                    self.gap(frame, line, format!("{name} leaves GRUB before it shows a menu"));
-                }
-                Outcome::END
-            }
+            "boot" | "halt" | "reboot" | "exit" | "normal_exit" => self.leave(name, line, frame),
             "authenticate" | "cryptomount" => {
                 self.gap(frame, line, format!("{name} asks for a password"));
                 Outcome::UNKNOWN
@@ -102,6 +88,21 @@ impl Evaluator<'_> {
             }
             _ => self.variables(name, arguments, words, frame),
         }
+    }
+
+    /// Commands after which GRUB runs no more: `boot` starts what was loaded, after the others it never is.
+    fn leave(&mut self, name: &str, line: u32, frame: &mut Frame) -> Outcome {
+        if name == "boot" {
+            frame.is_booted = true;
+        } else {
+            Self::drop_loaded(frame);
+            if !frame.is_entry {
+                frame.doubt();
+                self.gap(frame, line, format!("{name} leaves GRUB before it shows a menu"));
+            }
+        }
+        Self::end(frame);
+        Outcome::END
     }
 
     /// Commands that set variables; whatever else there is changes nothing that counts.
