@@ -186,11 +186,15 @@ impl Menu<'_> {
         }
     }
 
-    /// Reads configurations as the loader of `firmware` does.
+    /// Reads configurations as the loader of `firmware` does; as each may that can, when it is not known.
     fn run(&mut self, configs: &[Config], firmware: Option<&str>) {
-        let platform = firmware.map(|firmware| if firmware == "bios" { "pc" } else { "efi" });
-        for config in configs {
-            let menu = grub::read(self.disk, config, platform, self.limits);
+        let platforms: &[&str] = match firmware {
+            Some("bios") => &["pc"],
+            Some(_) => &["efi"],
+            None => &["pc", "efi"],
+        };
+        for (config, platform) in configs.iter().flat_map(|config| platforms.iter().map(move |it| (config, it))) {
+            let menu = grub::read(self.disk, config, Some(platform), self.limits);
             if menu.items.is_empty() && menu.gaps.is_empty() {
                 self.keep(Gap::at(config.path.clone(), "it leads to no entry that starts Linux"));
             }
@@ -262,6 +266,14 @@ mod tests {
         assert_eq!(found(vec![volume(1, root()), volume(15, with_stub())], false), uefi);
         let unclear = [format!("*a ? {path}"), format!("b ? {path}")];
         assert_eq!(found(vec![volume(1, root())], false), unclear);
+        // `30_uefi-firmware` of every Debian and Ubuntu.
+        let firmware = "if [ \"$grub_platform\" = \"efi\" ]; then\nfwsetup --is-supported\nif [ \"$?\" = 0 ]; then\nmenuentry 'UEFI Firmware Settings' { fwsetup }\nfi\nfi\n";
+        let settings = || Memory::new("ext4", "root-1", "").file("/boot/grub/grub.cfg", format!("{TWO}{firmware}"));
+        assert_eq!(found(vec![volume(1, settings())], false), unclear);
+        let split = format!("if [ $grub_platform = efi ]; then set default=1; fi\n{TWO}");
+        let split = Memory::new("ext4", "root-1", "").file("/boot/grub/grub.cfg", split);
+        let each = [format!("*a ? {path}"), format!("*b ? {path}")];
+        assert_eq!(found(vec![volume(1, split)], false), each, "one of them starts each");
     }
 
     #[test]
