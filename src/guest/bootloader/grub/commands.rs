@@ -267,6 +267,10 @@ impl Evaluator<'_> {
     /// `search --no-floppy --fs-uuid --set=root UUID`, or the old `search.fs_uuid UUID root hint…`.
     fn search(&mut self, name: &str, arguments: &[Value], frame: &mut Frame) -> Outcome {
         let search = Search::read(name, arguments);
+        let looks = if let Some(By::File) = search.by { LOOK } else { 1 };
+        if !self.spend(looks.saturating_mul(u64::try_from(self.disk.volumes.len()).unwrap_or(u64::MAX))) {
+            return self.exhausted(frame);
+        }
         let found = match (search.by, &search.name) {
             (_, None) | (None, _) => Found::Unclear,
             (Some(By::Tag(tag)), Some(name)) => self.disk.tagged(tag, name),

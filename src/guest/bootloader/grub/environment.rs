@@ -255,7 +255,7 @@ mod tests {
         one.join(&two);
         assert_eq!(["same", "only", "new"].map(|name| one.get(name).is_some()), [true, false, false]);
         one.export("same");
-        assert_eq!(one.nested().size(), 1);
+        assert_eq!(one.nested().variables.len(), 1);
     }
 
     #[test]
@@ -269,8 +269,8 @@ mod tests {
         assert_eq!(environment.get("odd").as_deref(), Some("a\nb\\c"));
         let mut some = Environment::default();
         some.load(block, &["odd".to_owned()]);
-        assert_eq!(some.size(), 1);
+        assert_eq!(some.variables.len(), 1);
         some.load(b"saved_entry=x\n", &[]);
-        assert_eq!(some.size(), 1, "no environment block");
+        assert_eq!(some.variables.len(), 1, "no environment block");
     }
 }
