@@ -64,16 +64,17 @@ pub(super) fn tokens(source: &[u8]) -> Vec<Token> {
     tokens
 }
 
-/// Tokens and parts of words in one script, about 200 bytes of memory each; Ubuntu's with twenty kernels has 10 000.
-const MAX_TOKENS: usize = 100_000;
-const TOO_MANY: &str = "more than 100000 words and signs";
+/// Signs, and parts and ends of words in one script: a plain word counts three and takes 300 bytes of memory; Ubuntu's with
+/// twenty kernels has 10 000 words.
+const MAX_TOKENS: usize = 200_000;
+const TOO_MANY: &str = "more than 200000 signs and parts of words";
 const UNCLOSED: &str = "a quote is never closed";
 
 struct Lexer<'a> {
     source: &'a [u8],
     at: usize,
     line: u32,
-    /// Tokens and parts of words that may still come.
+    /// What may still come of [`MAX_TOKENS`].
     left: usize,
 }
 

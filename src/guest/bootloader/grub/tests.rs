@@ -218,7 +218,7 @@ fn what_a_hostile_script_costs_is_bounded() {
     let numbers = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
     let each = |count: usize, line: &dyn Fn(&str) -> String| numbers(count).iter().map(|n| line(n)).collect::<String>();
     let steps = "more than 500000 steps";
-    let words = "more than 100000 words and signs";
+    let words = "more than 200000 signs and parts of words";
     let menu = "menuentry a { linux /a }\n";
     let forks = each(2000, &|n| format!("if cmosclean {n}; then linux /k{n}; else linux /j{n}; fi\n"));
     for (source, limit) in [
@@ -229,7 +229,7 @@ fn what_a_hostile_script_costs_is_bounded() {
         ),
         (format!("{menu}set a='{}'\necho {}", "x ".repeat(8000), "$a ".repeat(9000)), steps),
         (format!("{menu}{}", "a ".repeat(200_000)), words),
-        (format!("{menu}a{}", "''".repeat(200_000)), words),
+        (format!("{menu}a{}", "''".repeat(300_000)), words),
         (format!("{menu}{}", "if a; then b=1; fi\n".repeat(20_000)), words),
         (format!("menuentry a {{\n{forks}}}\n"), "more than 16 ways through one entry"),
         (format!("{menu}{}", "source /big.cfg\n".repeat(10_000)), steps),
