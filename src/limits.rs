@@ -24,7 +24,7 @@ pub const MAX_DEPTH: usize = 64;
 pub struct Limits {
     /// Bytes of one configuration file (fstab, os-release, unit files); real ones stay below 100 KiB.
     pub config_file: u64,
-    /// Bytes of one grub.cfg; Ubuntu with twenty kernels has 60 KiB.
+    /// Bytes of one grub.cfg; Ubuntu with twenty kernels has 60 KiB, and what is parsed takes a multiple of it in memory.
     pub boot_config: u64,
     /// Bytes of a package database; a full desktop's dpkg status has 20 MB.
     pub package_database: u64,
@@ -56,7 +56,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             config_file: MIB,
-            boot_config: 4 * MIB,
+            boot_config: MIB,
             package_database: 128 * MIB,
             module_index: 16 * MIB,
             module: 64 * MIB,

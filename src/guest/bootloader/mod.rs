@@ -231,15 +231,15 @@ impl<'a> Menu<'a> {
         }
     }
 
-    /// Reads configurations as the loader of this firmware does.
+    /// Reads configurations as the loader of this firmware does; as each may that can, when there is none.
     fn run(&mut self, configs: &[Config], way: Way<'_>) {
-        let platform = match way {
-            Way::Bios => Some("pc"),
-            Way::Uefi(_) => Some("efi"),
-            Way::Nothing => None,
+        let platforms: &[&str] = match way {
+            Way::Bios => &["pc"],
+            Way::Uefi(_) => &["efi"],
+            Way::Nothing => &["pc", "efi"],
         };
-        for config in configs {
-            let menu = grub::read(self.disk, config, platform, self.limits);
+        for (config, platform) in configs.iter().flat_map(|config| platforms.iter().map(move |it| (config, it))) {
+            let menu = grub::read(self.disk, config, Some(platform), self.limits);
             if menu.items.is_empty() && menu.gaps.is_empty() {
                 self.keep(Gap::at(config.path.clone(), "it leads to no entry that starts Linux"));
             }

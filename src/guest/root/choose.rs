@@ -17,7 +17,7 @@ const INITS: &[&str] =
 /// GPT's "Microsoft basic data", and its MBR type.
 const MICROSOFT: &[&str] = &["ebd0a0a2-b9e5-4433-87c0-68b6b72699c7", "0x07", "0x7"];
 
-/// The root's index and why it is the root .
+/// The root's index and why it is the root.
 pub(super) fn root(disk: &Disk, entries: &[Reached], choose: Option<u32>, limits: &Limits) -> Result<(usize, String)> {
     if disk.is_directory() {
         disk.root(0)?;
@@ -92,7 +92,8 @@ fn named(disk: &Disk, entries: &[Reached]) -> Result<Option<(usize, String)>> {
                 Some(_) => {}
                 None => found = Some((index, spec)),
             },
-            Found::Unclear if !is_plain_device(&spec) && disk.volumes.iter().any(|it| it.filesystem.is_err()) => {
+            // A volume without any known signature holds no root: what names none is judged, not given up.
+            Found::Unclear if !is_plain_device(&spec) && disk.volumes.iter().any(OpenVolume::is_unseen) => {
                 let cause = format!("root={spec} of the default entry is on no volume that this version reads");
                 return Err(Error::unsupported("root file system", cause).help("name another: --root PARTITION"));
             }

@@ -56,6 +56,18 @@ fn without_a_name_the_only_candidate_is_it() {
         let tree = assembled(vec![root, data()]);
         assert_eq!((tree.number, tree.chosen.as_str()), (Some(1), "the only candidate, found by content"), "{spec}");
     }
+    for spec in ["UUID=elsewhere", "4a1f7c1e-6d0e-4b5b-9f0c-0d1300000001", "/dev/disk/by-path/pci-0-part1", "zfs:x"] {
+        let mut blank = volume(2, Memory::new("", "", ""));
+        blank.filesystem = Err(Error::not_found("file system"));
+        blank.identity = None;
+        let root = || volume(1, system("root-a", "").file("/boot/grub/grub.cfg", config(spec)));
+        assert_eq!(assembled(vec![root(), blank]).number, Some(1), "{spec}: a BIOS boot partition is no root");
+        let mut unseen = unread(2, "", "it could not be read");
+        unseen.identity = None;
+        assert!(failure(vec![root(), unseen], None).contains("on no volume that this version reads"), "{spec}");
+        let other = volume(3, system("root-b", ""));
+        assert!(failure(vec![root(), other], None).contains("could be it"), "{spec}");
+    }
     let split = Memory::new("ext4", "r", "").link("/etc/os-release", "../usr/lib/os-release").link("/sbin", "usr/sbin");
     let split = split.folder("/usr").file("/etc/fstab", "UUID=u /usr ext4 ro 0 1\n");
     let usr = Memory::new("ext4", "u", "").file("/lib/os-release", "ID=split").file("/sbin/init", "");

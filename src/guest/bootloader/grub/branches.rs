@@ -1,5 +1,6 @@
 //! Conditions: one way where it is known, both where nobody knows or the next start may take the other.
 
+use super::environment::cost;
 use super::evaluator::{Evaluator, Frame, Outcome};
 use super::lexer::{Part, Word};
 use super::parser::{Block, Branch, Statement};
@@ -82,7 +83,11 @@ impl Evaluator<'_> {
         one: impl FnOnce(&mut Self, &mut Frame) -> Outcome,
         two: impl FnOnce(&mut Self, &mut Frame) -> Outcome,
     ) -> Outcome {
-        self.spend(frame.environment.size().saturating_mul(2));
+        let whens = frame.paths.iter().flat_map(|path| &path.when).chain(&frame.when);
+        let copied = whens.map(|when| cost(when)).fold(frame.environment.size(), u64::saturating_add);
+        if !self.spend(copied.saturating_mul(2)) {
+            return self.exhausted(frame);
+        }
         let holds = fork.when.to_owned();
         let fails = format!("not ({holds})");
         let mut sides = [holds, fails].map(|when| {
@@ -119,6 +124,7 @@ impl Evaluator<'_> {
             if frame.paths.len() > MAX_PATHS {
                 frame.paths.truncate(MAX_PATHS);
                 self.gap(frame, 0, format!("more than {MAX_PATHS} ways through one entry"));
+                return Outcome { status: None, is_end: true };
             }
         }
         if frame.replaced.is_none() {
@@ -129,11 +135,15 @@ impl Evaluator<'_> {
     }
 
     /// Whether a block may change what is started; menu entries count when they start Linux.
-    pub(super) fn is_loading(&self, block: &[Statement]) -> bool {
-        self.holds(block, &|name| LINUX.contains(&name) || LOADING.contains(&name))
+    pub(super) fn is_loading(&mut self, block: &[Statement]) -> bool {
+        let mut seen = 0;
+        let is_loading = self.holds(block, &|name| LINUX.contains(&name) || LOADING.contains(&name), &mut seen);
+        self.spend(seen / 8);
+        is_loading
     }
 
-    fn holds(&self, block: &[Statement], counts: &dyn Fn(&str) -> bool) -> bool {
+    fn holds(&self, block: &[Statement], counts: &dyn Fn(&str) -> bool, seen: &mut u64) -> bool {
+        *seen = seen.saturating_add(u64::try_from(block.len()).unwrap_or(u64::MAX));
         block.iter().any(|statement| match statement {
             Statement::Command { words, block, .. } => {
                 let name = words.first().and_then(Word::bare);
@@ -142,12 +152,13 @@ impl Evaluator<'_> {
                     words.first().is_some_and(|word| matches!(word.parts.first(), Some(Part::Variable { .. })));
                 is_variable
                     || name.is_some_and(|name| counts(name) || self.loading.contains(name))
-                    || block.as_ref().is_some_and(|block| self.holds(block, &|name| LINUX.contains(&name)))
+                    || block.as_ref().is_some_and(|block| self.holds(block, &|name| LINUX.contains(&name), seen))
             }
             Statement::If { branches, otherwise } => {
-                branches.iter().any(|branch| self.holds(&branch.body, counts)) || self.holds(otherwise, counts)
+                branches.iter().any(|branch| self.holds(&branch.body, counts, seen))
+                    || self.holds(otherwise, counts, seen)
             }
-            Statement::For { body, .. } | Statement::While { body, .. } => self.holds(body, counts),
+            Statement::For { body, .. } | Statement::While { body, .. } => self.holds(body, counts, seen),
             Statement::Function { .. } => false,
         })
     }

@@ -1,7 +1,7 @@
 //! GRUB's commands, as far as they decide what is started (`info grub`, "Commands").
 
-use super::environment::Value;
-use super::evaluator::{Evaluator, Frame, Outcome};
+use super::environment::{MAX_VALUE, Value, cost, cost_of};
+use super::evaluator::{Evaluator, Frame, LOOK, Outcome};
 use super::files::Place;
 use super::lexer::{Part, Word};
 use super::menu::{Item, Loaded};
@@ -10,10 +10,13 @@ use crate::fact::Gap;
 use crate::guest::bootloader::disk::{Found, Tag};
 use std::rc::Rc;
 
+/// Rows of one menu; a neglected server with fifty kernels has 150.
+const MAX_ITEMS: usize = 1000;
+
 impl Evaluator<'_> {
     /// Runs one command, function or assignment.
     pub(super) fn command(&mut self, line: u32, words: &[Word], block: Option<&Block>, frame: &mut Frame) -> Outcome {
-        let mut arguments = frame.environment.expand(words);
+        let Some(mut arguments) = self.expand(words, frame) else { return self.exhausted(frame) };
         if arguments.is_empty() {
             return Outcome::of(Some(true));
         }
@@ -174,10 +177,13 @@ impl Evaluator<'_> {
             self.gap(frame, line, "a menu entry without a block in braces");
             return Outcome::UNKNOWN;
         };
-        if frame.items.len() >= self.limits.list_rows.min(10_000) {
+        if frame.items.len() >= self.limits.list_rows.min(MAX_ITEMS) {
             frame.doubt();
             self.gap(frame, line, "too many menu entries; the rest is not read");
             return Outcome::UNKNOWN;
+        }
+        if !self.spend(frame.when.iter().map(|when| cost(when)).sum()) {
+            return self.exhausted(frame);
         }
         let (mut id, mut rest, mut is_unrestricted) = (None, Vec::new(), false);
         let mut options = arguments.iter();
@@ -220,7 +226,11 @@ impl Evaluator<'_> {
         }
         let kernel = self.locate(kernel, &frame.environment);
         let cmdline = rest.iter().cloned().map(|argument| argument.map(quoted)).collect::<Option<Vec<_>>>();
-        let cmdline = cmdline.map(|arguments| arguments.join(" "));
+        let cmdline = cmdline.map(|arguments| arguments.join(" ")).filter(|line| line.len() <= MAX_VALUE);
+        let copies = u64::try_from(frame.paths.len()).unwrap_or(u64::MAX);
+        if !self.spend(copies.saturating_mul(cmdline.as_deref().map_or(1, cost))) {
+            return self.exhausted(frame);
+        }
         Self::load(frame, &Loaded::Linux { line, kernel, cmdline, initrds: Vec::new() });
         Outcome::DONE
     }
@@ -229,6 +239,10 @@ impl Evaluator<'_> {
         let is_file = |argument: &&Value| argument.as_deref().is_none_or(|argument| !argument.starts_with("--"));
         let found: Vec<Place> =
             arguments.iter().filter(is_file).map(|file| self.locate(&newc(file), &frame.environment)).collect();
+        // Each way keeps a copy.
+        if !self.spend(u64::try_from(found.len().saturating_mul(frame.paths.len())).unwrap_or(u64::MAX)) {
+            return self.exhausted(frame);
+        }
         for path in frame.paths.iter_mut().filter(|path| !path.is_ended) {
             if let Some(Loaded::Linux { initrds, .. }) = &mut path.loaded {
                 initrds.clone_from(&found);
@@ -257,6 +271,9 @@ impl Evaluator<'_> {
         // GRUB's block has 1024 bytes; others may be larger.
         match self.disk.root(volume).and_then(|root| root.read_if_exists(&path, self.limits.config_file)) {
             Ok(Some(block)) => {
+                if !self.spend(cost_of(block.len()).saturating_mul(8).saturating_add(LOOK)) {
+                    return self.exhausted(frame);
+                }
                 frame.environment.load(&block, &only);
                 frame.environment.overlay(&self.earlier, &only);
                 Outcome::DONE
@@ -276,6 +293,10 @@ impl Evaluator<'_> {
     /// `search --no-floppy --fs-uuid --set=root UUID`, or the old `search.fs_uuid UUID root hint…`.
     fn search(&mut self, name: &str, arguments: &[Value], frame: &mut Frame) -> Outcome {
         let search = Search::read(name, arguments);
+        let looks = if let Some(By::File) = search.by { LOOK } else { 1 };
+        if !self.spend(looks.saturating_mul(u64::try_from(self.disk.volumes.len()).unwrap_or(u64::MAX))) {
+            return self.exhausted(frame);
+        }
         let found = match (search.by, &search.name) {
             (_, None) | (None, _) => Found::Unclear,
             (Some(By::Tag(tag)), Some(name)) => self.disk.tagged(tag, name),

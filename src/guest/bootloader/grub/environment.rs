@@ -6,7 +6,7 @@ use crate::bytes::text;
 use std::collections::BTreeMap;
 
 /// Bytes of one value; Linux's longest command line is 4096.
-const MAX_VALUE: usize = 16 * 1024;
+pub(super) const MAX_VALUE: usize = 16 * 1024;
 
 /// A text, or `None` where it depends on what this reader does not evaluate.
 pub(super) type Value = Option<String>;
@@ -27,7 +27,9 @@ pub(super) struct Environment {
 impl Environment {
     /// What copying it costs, in steps.
     pub(super) fn size(&self) -> u64 {
-        u64::try_from(self.variables.len()).unwrap_or(u64::MAX)
+        let variables =
+            self.variables.iter().map(|(name, variable)| cost(name).saturating_add(weight(&variable.value)));
+        variables.chain(self.arguments.iter().map(weight)).fold(0, u64::saturating_add)
     }
 
     /// An unset variable is empty.
@@ -110,31 +112,46 @@ impl Environment {
         }
     }
 
-    /// The arguments that words stand for: variables replaced, those without quotes split at blanks.
-    pub(super) fn expand(&self, words: &[Word]) -> Vec<Value> {
-        words.iter().flat_map(|word| self.expand_word(word)).collect()
+    /// The arguments that words stand for: variables replaced, those without quotes split at blanks. Also what that
+    /// costs, in steps; it ends where this exceeds `budget`.
+    pub(super) fn expand(&self, words: &[Word], budget: u64) -> (Vec<Value>, u64) {
+        let (mut fields, mut spent) = (Vec::new(), 0);
+        for word in words {
+            self.expand_word(word, &mut fields, &mut spent, budget);
+            if spent > budget {
+                break;
+            }
+        }
+        (fields, spent)
     }
 
-    fn expand_word(&self, word: &Word) -> Vec<Value> {
-        let mut fields = Vec::new();
+    fn expand_word(&self, word: &Word, fields: &mut Vec<Value>, spent: &mut u64, budget: u64) {
         let mut field: Value = Some(String::new());
         let mut is_there = false;
+        *spent = spent.saturating_add(1);
         for part in &word.parts {
             match part {
-                Part::Bare(text) | Part::Quoted(text) => append(&mut field, text),
-                Part::Variable { name, is_quoted: true } => match self.value(name) {
-                    Some(text) => append(&mut field, &text),
-                    None => field = None,
-                },
-                Part::Variable { name, is_quoted: false } => {
-                    let Some(value) = self.value(name) else {
+                Part::Bare(text) | Part::Quoted(text) => {
+                    *spent = spent.saturating_add(cost(text));
+                    append(&mut field, text);
+                }
+                Part::Variable { name, is_quoted } => {
+                    let value = self.value(name);
+                    *spent = spent.saturating_add(weight(&value));
+                    let Some(value) = value else {
                         field = None;
                         is_there = true;
                         continue;
                     };
+                    if *is_quoted {
+                        append(&mut field, &value);
+                        is_there = true;
+                        continue;
+                    }
                     for (index, piece) in value.split_whitespace().enumerate() {
                         if index > 0 {
                             fields.push(field.replace(String::new()));
+                            *spent = spent.saturating_add(1);
                         }
                         append(&mut field, piece);
                         is_there = true;
@@ -143,12 +160,27 @@ impl Environment {
                 }
             }
             is_there = true;
+            if *spent > budget {
+                return;
+            }
         }
         if is_there {
             fields.push(field.filter(|field| field.len() <= MAX_VALUE));
         }
-        fields
     }
+}
+
+/// What a text costs that is copied or read, in steps: one for every 64 bytes.
+pub(super) fn cost(text: &str) -> u64 {
+    cost_of(text.len())
+}
+
+pub(super) fn cost_of(bytes: usize) -> u64 {
+    u64::try_from(bytes / 64).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+fn weight(value: &Value) -> u64 {
+    value.as_deref().map_or(1, cost)
 }
 
 fn append(field: &mut Value, text: &str) {
@@ -192,7 +224,7 @@ mod tests {
             Kind::Word(word) => Some(word),
             _ => None,
         });
-        environment.expand(&words.collect::<Vec<_>>())
+        environment.expand(&words.collect::<Vec<_>>(), 1000).0
     }
 
     #[test]
@@ -237,7 +269,7 @@ mod tests {
         one.join(&two);
         assert_eq!(["same", "only", "new"].map(|name| one.get(name).is_some()), [true, false, false]);
         one.export("same");
-        assert_eq!(one.nested().size(), 1);
+        assert_eq!(one.nested().variables.len(), 1);
     }
 
     #[test]
@@ -251,8 +283,8 @@ mod tests {
         assert_eq!(environment.get("odd").as_deref(), Some("a\nb\\c"));
         let mut some = Environment::default();
         some.load(block, &["odd".to_owned()]);
-        assert_eq!(some.size(), 1);
+        assert_eq!(some.variables.len(), 1);
         some.load(b"saved_entry=x\n", &[]);
-        assert_eq!(some.size(), 1, "no environment block");
+        assert_eq!(some.variables.len(), 1, "no environment block");
     }
 }

@@ -1,7 +1,8 @@
 //! Runs a script as far as it can be known: what depends on the machine runs both ways.
 
-use super::environment::{Environment, Value};
+use super::environment::{Environment, Value, cost_of};
 use super::files::{Config, Place};
+use super::lexer::Word;
 use super::menu::{Item, Loaded, Path};
 use super::parser::{Block, Statement, parse};
 use crate::error::ErrorKind;
@@ -11,8 +12,12 @@ use crate::limits::Limits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// Commands run and variables copied for one configuration; Ubuntu's with twenty kernels needs 10 000.
+/// Commands run, words, and every 64 bytes that are copied or read for one configuration; that is 32 MB at most.
 const MAX_STEPS: u64 = 500_000;
+/// Steps that a look for a file costs: it may read a whole folder.
+pub(super) const LOOK: u64 = 100;
+/// Gaps kept of one configuration; more of them say nothing new.
+const MAX_GAPS: usize = 100;
 /// Functions, sourced files and submenus within each other.
 pub(super) const MAX_DEPTH: usize = 16;
 /// What one script, function or entry runs in.
@@ -113,9 +118,15 @@ impl<'a> Evaluator<'a> {
     /// Reads a file and runs it in `frame`.
     pub(super) fn run_file(&mut self, place: &Place, frame: &mut Frame) -> Outcome {
         let Place::On(volume, path) = place else { return Outcome::of(Some(false)) };
+        if !self.spend(LOOK) {
+            return self.exhausted(frame);
+        }
         let read = self.disk.root(*volume).and_then(|root| root.read(path, self.limits.boot_config));
         match read {
             Ok(bytes) => {
+                if !self.spend(cost_of(bytes.len())) {
+                    return self.exhausted(frame);
+                }
                 let script = parse(&bytes);
                 self.note_saved(&script.statements);
                 let outcome = self.run(&script.statements, frame);
@@ -128,7 +139,7 @@ impl<'a> Evaluator<'a> {
             Err(error) if error.kind == ErrorKind::NotFound => Outcome::of(Some(false)),
             Err(error) => {
                 frame.doubt();
-                self.gaps.push(error.at(path.clone()).into());
+                self.keep(error.at(path.clone()).into());
                 Outcome::UNKNOWN
             }
         }
@@ -136,9 +147,26 @@ impl<'a> Evaluator<'a> {
 
     pub(super) fn gap(&mut self, frame: &Frame, line: u32, cause: impl AsRef<str>) {
         let gap = Gap::at(frame.config.path.clone(), format!("line {line}: {}", cause.as_ref()));
-        if !self.gaps.contains(&gap) && self.gaps.len() < self.limits.list_rows.min(1000) {
+        self.keep(gap);
+    }
+
+    fn keep(&mut self, gap: Gap) {
+        if self.gaps.len() < MAX_GAPS && !self.gaps.contains(&gap) {
             self.gaps.push(gap);
         }
+    }
+
+    /// Nothing more is run; the gap is already there.
+    pub(super) fn exhausted(&self, frame: &mut Frame) -> Outcome {
+        debug_assert!(self.steps > MAX_STEPS, "there is a gap that says so");
+        frame.doubt();
+        Outcome { status: None, is_end: true }
+    }
+
+    /// The arguments that words stand for; `None` once there were too many steps.
+    pub(super) fn expand(&mut self, words: &[Word], frame: &mut Frame) -> Option<Vec<Value>> {
+        let (fields, spent) = frame.environment.expand(words, MAX_STEPS.saturating_sub(self.steps));
+        self.spend(spent).then_some(fields)
     }
 
     /// Counts `steps`; false once there were too many.
@@ -155,8 +183,7 @@ impl<'a> Evaluator<'a> {
         let mut last = Outcome::DONE;
         for statement in block {
             if !self.spend(1) {
-                frame.doubt();
-                return Outcome { status: None, is_end: true };
+                return self.exhausted(frame);
             }
             last = self.statement(statement, frame);
             if last.is_end {
@@ -178,7 +205,8 @@ impl<'a> Evaluator<'a> {
                 Outcome::DONE
             }
             Statement::For { name, words, body } => {
-                for value in frame.environment.expand(words) {
+                let Some(values) = self.expand(words, frame) else { return self.exhausted(frame) };
+                for value in values {
                     let value = value.filter(|value| !value.contains('*'));
                     frame.environment.set(name, value);
                     let outcome = self.run(body, frame);

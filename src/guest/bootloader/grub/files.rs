@@ -2,7 +2,7 @@
 
 use super::condition::{self, Asked};
 use super::environment::{Environment, Value};
-use super::evaluator::{Evaluator, Frame, MAX_DEPTH, Outcome};
+use super::evaluator::{Evaluator, Frame, LOOK, MAX_DEPTH, Outcome};
 use crate::disk::filesystem::FileType;
 use crate::error::ErrorKind;
 use crate::guest::bootloader::disk::Found;
@@ -53,6 +53,9 @@ impl Evaluator<'_> {
             frame.depth = frame.depth.saturating_sub(1);
             frame.config = outer;
             return Outcome { is_end: false, ..outcome };
+        }
+        if !self.spend(frame.environment.size()) {
+            return self.exhausted(frame);
         }
         let mut inner = Frame::new(frame.environment.nested(), config, frame.depth.saturating_add(1));
         self.start(&mut inner);
@@ -113,7 +116,9 @@ impl Evaluator<'_> {
         }
     }
 
-    pub(super) fn test(&self, arguments: &[Value], environment: &Environment) -> Option<bool> {
-        condition::decide(arguments, &mut |path, asked| self.file_test(path, asked, environment))
+    pub(super) fn test(&mut self, arguments: &[Value], environment: &Environment) -> Option<bool> {
+        condition::decide(arguments, &mut |path, asked| {
+            if self.spend(LOOK) { self.file_test(path, asked, environment) } else { None }
+        })
     }
 }

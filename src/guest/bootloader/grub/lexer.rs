@@ -55,20 +55,27 @@ impl Word {
 
 /// Splits `source` into tokens; never fails, what cannot be read is a token that the parser refuses.
 pub(super) fn tokens(source: &[u8]) -> Vec<Token> {
-    let mut lexer = Lexer { source, at: 0, line: 1 };
+    let mut lexer = Lexer { source, at: 0, line: 1, left: MAX_TOKENS };
     let mut tokens = Vec::new();
     while let Some(token) = lexer.token() {
+        lexer.left = lexer.left.saturating_sub(1);
         tokens.push(token);
     }
     tokens
 }
 
+/// Signs, and parts and ends of words in one script: a plain word counts three and takes 300 bytes of memory; Ubuntu's with
+/// twenty kernels has 10 000 words.
+const MAX_TOKENS: usize = 200_000;
+const TOO_MANY: &str = "more than 200000 signs and parts of words";
 const UNCLOSED: &str = "a quote is never closed";
 
 struct Lexer<'a> {
     source: &'a [u8],
     at: usize,
     line: u32,
+    /// What may still come of [`MAX_TOKENS`].
+    left: usize,
 }
 
 impl<'a> Lexer<'a> {
@@ -97,6 +104,10 @@ impl<'a> Lexer<'a> {
             };
         }
         let (line, start) = (self.line, self.at);
+        if self.left == 0 && !self.rest().is_empty() {
+            self.at = self.source.len();
+            return Some(Token { kind: Kind::Bad(TOO_MANY), line, start, end: self.at });
+        }
         let kind = match self.rest().first()? {
             b'\n' => Kind::Newline,
             b';' => Kind::Semicolon,
@@ -118,6 +129,10 @@ impl<'a> Lexer<'a> {
     fn word(&mut self) -> Result<Word, &'static str> {
         let mut word = Word::default();
         loop {
+            self.left = self.left.saturating_sub(1);
+            if self.left == 0 {
+                return Err(TOO_MANY);
+            }
             match self.rest() {
                 [] | [b' ' | b'\t' | b'\n' | b';' | b'{' | b'}' | b'|' | b'&' | b'<' | b'>', ..] => {
                     return Ok(word);
@@ -177,6 +192,10 @@ impl<'a> Lexer<'a> {
                 [b'$', ..] => {
                     word.parts.push(Part::Quoted(text(&std::mem::take(&mut plain))));
                     let part = self.variable(true)?;
+                    self.left = self.left.saturating_sub(2);
+                    if self.left == 0 {
+                        return Err(TOO_MANY);
+                    }
                     word.parts.push(part);
                 }
                 _ => plain.extend_from_slice(self.take(1)),

@@ -1,10 +1,13 @@
 //! A menu → what can be started from it, and what is started when nobody chooses (`grub-core/normal/menu.c`).
 
-use super::environment::{Environment, Value};
+use super::environment::{Environment, Value, cost};
 use super::evaluator::{Evaluator, Frame};
 use super::files::{Config, Place};
 use super::parser::Block;
 use std::rc::Rc;
+
+/// Entries of all menus together; a neglected server with fifty kernels has 150.
+const MAX_ENTRIES: usize = 1000;
 
 /// One row of a menu.
 #[derive(Clone, Debug)]
@@ -89,8 +92,17 @@ impl Evaluator<'_> {
                 Choice::One(chosen, below) => (is_chosen && *chosen == index, Some(below.clone())),
                 Choice::Any => (is_chosen, None),
             };
-            if !self.spend(frame.environment.size().saturating_add(1)) {
+            // What its body runs in, and the ids that it carries.
+            let copied = above.iter().map(|id| cost(id)).fold(frame.environment.size(), u64::saturating_add);
+            if !self.spend(copied.saturating_add(cost(&item.id))) {
                 return;
+            }
+            if entries.len() >= MAX_ENTRIES {
+                return self.gap(
+                    frame,
+                    item.line,
+                    format!("more than {MAX_ENTRIES} boot entries; the rest is not read"),
+                );
             }
             if is_default {
                 self.attended(item, frame, above.is_empty());
@@ -186,7 +198,11 @@ fn attempts(paths: Vec<Path>) -> Vec<Attempt> {
     for path in paths {
         let Some(Loaded::Linux { line, kernel, cmdline, initrds }) = path.loaded else { continue };
         let attempt = Attempt { when: path.when.join(" and "), line, kernel, initrds, cmdline };
-        if !attempts.iter().any(|other| Attempt { when: other.when.clone(), ..attempt.clone() } == *other) {
+        let is_same = |other: &Attempt| {
+            (other.line, &other.kernel, &other.initrds, &other.cmdline)
+                == (attempt.line, &attempt.kernel, &attempt.initrds, &attempt.cmdline)
+        };
+        if !attempts.iter().any(is_same) {
             attempts.push(attempt);
         }
     }

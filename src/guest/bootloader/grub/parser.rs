@@ -7,6 +7,9 @@ use std::rc::Rc;
 /// Blocks and conditions within each other; `grub-mkconfig` writes four.
 const MAX_NESTING: usize = 24;
 
+/// Bytes shown of a condition; `grub-mkconfig` writes 80.
+const MAX_WHEN: usize = 256;
+
 /// Statements, shared by everything that runs them.
 pub(super) type Block = Rc<[Statement]>;
 
@@ -229,6 +232,10 @@ impl<'a> Parser<'a> {
     }
 
     fn written(&self, start: usize, end: usize) -> String {
+        if end.saturating_sub(start) > MAX_WHEN {
+            let shown = self.source.get(start..start.saturating_add(MAX_WHEN)).unwrap_or_default();
+            return format!("{}…", text(shown));
+        }
         let written = text(self.source.get(start..end).unwrap_or_default());
         let written = written.trim().trim_end_matches(';').trim_end();
         let inner = written.strip_prefix("[ ").and_then(|inner| inner.strip_suffix(']'));

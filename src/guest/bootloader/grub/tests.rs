@@ -294,3 +294,47 @@ fn every_start_has_its_default() {
     let endless = "load_env\nset timeout=1\nset x=\"${x}1\"\nsave_env x\nmenuentry a { linux /a }\n";
     assert!(run_with("", endless).iter().any(|line| line.contains("still changes after 4 starts")));
 }
+
+#[test]
+fn what_a_hostile_script_costs_is_bounded() {
+    let value = "x".repeat(16_000);
+    let numbers = |count: usize| (0..count).map(|n| n.to_string()).collect::<Vec<_>>();
+    let each = |count: usize, line: &dyn Fn(&str) -> String| numbers(count).iter().map(|n| line(n)).collect::<String>();
+    let steps = "more than 500000 steps";
+    let words = "more than 200000 signs and parts of words";
+    let row = "menuentry a { linux /a }\n";
+    let forks = each(2000, &|n| format!("if cmosclean {n}; then linux /k{n}; else linux /j{n}; fi\n"));
+    for (source, limit) in [
+        (format!("{row}set a={value}\n{}", each(8000, &|n| format!("set b{n}=$a\n"))), steps),
+        (
+            format!("set a={value}\n{}", each(3000, &|n| format!("menuentry e{n} {{ linux /k $a }}\n"))),
+            "too many menu entries",
+        ),
+        (format!("{row}set a='{}'\necho {}", "x ".repeat(8000), "$a ".repeat(9000)), steps),
+        (format!("{row}{}", "a ".repeat(200_000)), words),
+        (format!("{row}a{}", "''".repeat(300_000)), words),
+        (format!("{row}{}", "if a; then b=1; fi\n".repeat(20_000)), words),
+        (format!("menuentry a {{\n{forks}}}\n"), "more than 16 ways through one entry"),
+        (format!("{row}{}", "source /big.cfg\n".repeat(10_000)), steps),
+        (format!("{row}{}", "source /none.cfg\n".repeat(10_000)), steps),
+        (format!("{row}{}", "if [ -f /none ]; then b=1; fi\n".repeat(6_000)), steps),
+        (
+            format!("{row}for i in {}; do if false; then {} fi; done", "x ".repeat(20_000), "b=1; ".repeat(20_000)),
+            steps,
+        ),
+        (row.repeat(1500), "too many menu entries"),
+        (format!("submenu s {{\n{0}}}\nsubmenu t {{\n{0}}}\n", row.repeat(700)), "more than 1000 boot entries"),
+        ("blscfg\n".repeat(9000), "blscfg"),
+    ] {
+        let files = Memory::new("ext4", "uuid-3", "").file("/boot/grub/grub.cfg", &source);
+        let files = files.file("/big.cfg", "#".repeat(500_000));
+        let found = menu(files, "/boot/grub/grub.cfg", Some("pc"));
+        let shown = &source[..source.len().min(60)];
+        let gaps = found.iter().filter(|line| line.starts_with("gap:"));
+        assert!(gaps.clone().any(|gap| gap.contains(limit)), "{shown}: {limit}");
+        assert!(gaps.count() <= 101 && found.len() < 20_000, "{shown}");
+        assert!(found.iter().map(String::len).sum::<usize>() < 64 << 20, "{shown}");
+    }
+    let twenty = format!("{DEBIAN}{}", row.repeat(60));
+    assert!(run(&twenty).iter().all(|line| !line.starts_with("gap:")), "twenty kernels are far below every limit");
+}
