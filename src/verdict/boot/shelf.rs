@@ -167,8 +167,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
 
     /// Whether modprobe does not find this file of an initrd; later, in the root tree, it may be called otherwise.
     fn is_hidden(&self, file: &File<'_>) -> bool {
-        let modules = file.tree.modules.known().map(|modules| modules.items.as_slice()).unwrap_or_default();
-        let module = modules.iter().find(|module| module.path == file.path);
+        let module = self.records.get(&(file.archive, file.path));
         file.archive.is_some() && module.is_some_and(|module| module.is_indexed.known() == Some(&false))
     }
 

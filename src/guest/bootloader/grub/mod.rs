@@ -9,6 +9,7 @@ mod files;
 mod lexer;
 mod menu;
 mod parser;
+mod search;
 #[cfg(test)]
 mod tests;
 

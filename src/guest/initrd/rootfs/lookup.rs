@@ -52,9 +52,9 @@ impl Rootfs {
     /// Regular files in `directory` by name, those behind symbolic links too.
     pub(in crate::guest::initrd) fn files(&self, directory: usize) -> impl Iterator<Item = (&[u8], &File)> {
         self.children(directory).filter_map(move |(name, node)| match self.nodes.get(node)? {
-            Node::Regular(file) => Some((name, file)),
+            Node::Regular(file) => Some((name, &**file)),
             Node::Symlink(_) => match self.nodes.get(self.walk(directory, name, true)?)? {
-                Node::Regular(file) => Some((name, file)),
+                Node::Regular(file) => Some((name, &**file)),
                 _ => None,
             },
             _ => None,

@@ -47,7 +47,7 @@ pub(super) struct File {
 #[derive(Debug)]
 enum Node {
     Directory { parent: usize, name: Vec<u8>, children: BTreeMap<Vec<u8>, usize> },
-    Regular(File),
+    Regular(Box<File>),
     Symlink(Vec<u8>),
     Special(u32),
 }
@@ -194,7 +194,7 @@ impl Rootfs {
         for _ in 0..=MAX_SYMLINKS {
             let (parent, name) = self.parent(folder, &path)?;
             let target = match self.child(parent, name) {
-                None => return Some(self.add(parent, name, Node::Regular(File::default()))),
+                None => return Some(self.add(parent, name, Node::Regular(Box::default()))),
                 Some(node) => match self.nodes.get(node)? {
                     Node::Symlink(target) => target.clone(),
                     _ => return Some(node),
