@@ -80,15 +80,18 @@ impl Images {
             let (done, is_done) = mpsc::channel::<()>();
             if !self.quiet && std::io::stderr().is_terminal() {
                 let bars = &bars;
-                scope.spawn(move || bars.show_after(PATIENCE, &is_done));
+                // Without a thread for it, there is no progress to see.
+                drop(thread::Builder::new().spawn_scoped(scope, move || bars.show_after(PATIENCE, &is_done)));
             }
             // A worker of its own for each further image; the first works here.
             for _ in 1..workers {
                 let done = done.clone();
-                scope.spawn(move || {
+                let work = || {
                     work();
                     drop(done);
-                });
+                };
+                // Without a thread for it, the others do its part.
+                drop(thread::Builder::new().spawn_scoped(scope, work));
             }
             work();
             drop(done);
@@ -169,8 +172,13 @@ fn saved(path: &Path) -> Result<Box<Guest>> {
         read_capped(&mut open(path)?.0, limit, "facts")
     };
     let parse = || -> Result<Guest> {
+        let bytes = bytes?;
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            let cause = "they are an array, expected the facts of one image (an object)";
+            return Err(Error::unsupported("facts", cause));
+        }
         let guest: Guest =
-            serde_json::from_slice(&bytes?).map_err(|error| Error::corrupt("facts", error.to_string()))?;
+            serde_json::from_slice(&bytes).map_err(|error| Error::corrupt("facts", error.to_string()))?;
         if guest.schema == SCHEMA {
             return Ok(guest);
         }
@@ -183,29 +191,41 @@ fn saved(path: &Path) -> Result<Box<Guest>> {
 /// How long nobody wonders what the program does.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How often the lines move.
+const TICK: Duration = Duration::from_millis(200);
+
 /// One line per running inspection, hidden until they are worth it.
 #[derive(Debug)]
-struct Bars(MultiProgress);
+struct Bars {
+    all: MultiProgress,
+    lines: Mutex<Vec<ProgressBar>>,
+}
 
 impl Bars {
     fn new() -> Self {
-        Self(MultiProgress::with_draw_target(ProgressDrawTarget::hidden()))
+        Self { all: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()), lines: Mutex::default() }
     }
 
-    /// Shows the lines unless every inspection is over before.
+    /// Shows the lines and keeps them moving, unless every inspection is over before.
     fn show_after(&self, patience: Duration, is_done: &mpsc::Receiver<()>) {
-        if is_done.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
-            self.0.set_draw_target(ProgressDrawTarget::stderr());
+        let mut wait = patience;
+        while is_done.recv_timeout(wait) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if wait == patience {
+                self.all.set_draw_target(ProgressDrawTarget::stderr());
+                wait = TICK;
+            }
+            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.iter().filter(|line| !line.is_finished()).for_each(ProgressBar::tick);
         }
     }
 
     fn add(&self, name: &str) -> ProgressBar {
-        let bar = self.0.add(ProgressBar::new_spinner());
+        let bar = self.all.add(ProgressBar::new_spinner());
         bar.set_prefix(escape(name));
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})") {
             bar.set_style(style);
         }
-        bar.enable_steady_tick(Duration::from_millis(200));
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(bar.clone());
         bar
     }
 }

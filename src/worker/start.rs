@@ -5,12 +5,14 @@ use crate::bytes::{read_capped, text};
 use crate::error::{Error, Result};
 use crate::guest::Options;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::process::Signal;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, IoSlice, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
 /// Bytes of the child's last words that are kept to say why it died.
@@ -99,25 +101,38 @@ fn converse(
 ) -> Result<Reply> {
     let stdout = child.stdout.take();
     let (answer, last_words) = thread::scope(|scope| {
-        let listener = scope.spawn(|| listen(words, progress));
-        let answer = stdout.map_or_else(
-            || Err(Error::io("worker process", "no standard output")),
-            |mut stdout| read_capped(&mut stdout, limit, "facts of the worker"),
-        );
+        let listener = thread::Builder::new().spawn_scoped(scope, || listen(words, progress));
+        let answer = match (&listener, stdout) {
+            (Err(error), _) => Err(Error::io("worker process", format!("no thread to listen to it: {error}"))),
+            (_, None) => Err(Error::io("worker process", "no standard output")),
+            (_, Some(mut stdout)) => read_capped(&mut stdout, limit, "facts of the worker"),
+        };
         if answer.is_err() {
             // It may still be writing what nobody reads; its end is what the listener waits for.
             drop(child.kill());
         }
-        (answer, listener.join().unwrap_or_default())
+        (answer, listener.ok().and_then(|listener| listener.join().ok()).unwrap_or_default())
     });
     let status = child.wait().map_err(|error| Error::io("worker process", error))?;
     let answer = answer?;
     if !status.success() {
-        return Err(Error::corrupt("image", format!("the process that reads it died ({status}){last_words}"))
-            .why("a reader that dies on an image proves nothing of it; nothing is passed")
-            .help("report this image to the project: no image should be able to do this"));
+        return Err(death(status, &last_words));
     }
     serde_json::from_slice(&answer).map_err(|error| Error::io("facts of the worker", error))
+}
+
+/// Why there is no answer: somebody ended the child, or the image did.
+fn death(status: ExitStatus, last_words: &str) -> Error {
+    let found = format!("the process that reads the image died ({status}){last_words}");
+    if matches!(
+        status.signal().and_then(Signal::from_named_raw),
+        Some(Signal::TERM | Signal::KILL | Signal::INT | Signal::HUP)
+    ) {
+        return Error::io("image", found).help("it was ended from outside, or memory ran out; run it again");
+    }
+    Error::corrupt("image", found)
+        .why("a reader that dies on an image proves nothing of it; nothing is passed")
+        .help("report this image to the project: no image should be able to do this")
 }
 
 /// Passes phases on; keeps the end of anything else the child says.
