@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::fact::Gap;
 use crate::guest::Guest;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// The result of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -233,7 +234,7 @@ fn finding(check: &'static Check, judgement: &Judgement, severity: Severity, gue
     let (title, evidence, fix) = match &judgement.verdict {
         Verdict::Pass(proofs) => (check.summary, proofs.clone(), None),
         Verdict::NotApplicable(_) => (check.summary, Vec::new(), None),
-        Verdict::Unknown(gaps) => (check.summary, gaps.iter().map(gap_evidence).collect(), None),
+        Verdict::Unknown(gaps) => (check.summary, gaps_evidence(gaps), None),
         Verdict::Fail(faults) => {
             let evidence: Vec<Evidence> = faults.iter().map(|fault| fault.evidence.clone()).collect();
             let exact: Vec<&str> = evidence.iter().filter_map(|evidence| evidence.fix.as_deref()).collect();
@@ -255,8 +256,11 @@ fn finding(check: &'static Check, judgement: &Judgement, severity: Severity, gue
     }
 }
 
-fn gap_evidence(gap: &Gap) -> Evidence {
-    Evidence { path: gap.path.clone(), ..Evidence::of(gap.reason.clone()) }
+/// Each gap once: several boot entries meet the same.
+fn gaps_evidence(gaps: &[Gap]) -> Vec<Evidence> {
+    let mut seen = HashSet::new();
+    let new = gaps.iter().filter(|gap| seen.insert(*gap));
+    new.map(|gap| Evidence { path: gap.path.clone(), ..Evidence::of(gap.reason.clone()) }).collect()
 }
 
 /// Judged apart from fstab: a kernel that mounts its root boots, even into emergency mode.

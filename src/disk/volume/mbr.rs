@@ -40,7 +40,7 @@ fn probe(disk: &Bytes) -> Result<bool> {
 
 fn read(_disk: &Bytes, _limits: &Limits) -> Result<Scan> {
     Err(Error::unsupported("MBR partition table", "this version reads GPT")
-        .help("convert a copy to GPT with `sgdisk --mbrtogpt`, then install its boot loader again"))
+        .help("nothing is said against it; its root tree can be checked as a directory"))
 }
 
 /// Judges sector 0 as `is_pmbr_valid` of Linux's `block/partitions/efi.c` does, and as strictly as oslo.utils'
