@@ -42,10 +42,17 @@ pub enum Stop {
 }
 
 impl Cmdline {
-    /// Parses a command line; what follows `--` is init's.
+    /// Parses a command line; what follows `--` is init's, but initrds read it all the same.
     pub fn parse(text: &str) -> Self {
         let mut cmdline = Self::default();
-        for word in words(text).iter().take_while(|word| *word != "--") {
+        let words = words(text);
+        let behind = words.iter().skip_while(|word| *word != "--");
+        let roots = behind.filter(|word| word.starts_with("root=") || word.starts_with("boot="));
+        cmdline.detours.extend(roots.map(|word| Detour::Leads(format!("-- {word}"))));
+        if text.len() > MAX_CMDLINE {
+            cmdline.detours.push(Detour::Leads(format!("{} bytes, of which Linux keeps {MAX_CMDLINE}", text.len())));
+        }
+        for word in words.iter().take_while(|word| *word != "--") {
             let (key, value) = word.split_once('=').unwrap_or((word, ""));
             match key {
                 "root" => cmdline.root = Some(value.to_owned()),
@@ -76,6 +83,9 @@ impl Cmdline {
         !self.drivers.is_empty()
     }
 }
+
+/// Bytes of a command line that Linux keeps: x86's and arm64's `COMMAND_LINE_SIZE` without the NUL.
+const MAX_CMDLINE: usize = 2047;
 
 /// Keys of words that may stop a driver.
 const DRIVER_WORDS: &[&str] = &[
@@ -136,6 +146,8 @@ fn detour(word: &str, key: &str, value: &str) -> Option<Detour> {
         "systemd.unit" if !UNITS.contains(&value) => leads(),
         "rd.systemd.unit" if value != "initrd.target" => leads(),
         "init" if !INITS.contains(&value) => leads(),
+        // initramfs-tools(7): scripts other than `local` mount another root; dracut's `boot=UUID=…` names a volume.
+        "boot" if value != "local" && value.chars().all(|c| c.is_ascii_alphabetic()) => leads(),
         _ => None,
     }
 }
@@ -276,6 +288,13 @@ mod tests {
     #[test]
     fn words_that_lead_elsewhere() {
         for (text, stops, leads) in [
+            ("root=UUID=x -- root=/dev/vda1", 0, 1),
+            ("root=UUID=x -- 3", 0, 0),
+            ("root=UUID=x boot=live", 0, 1),
+            ("root=UUID=x boot=local", 0, 0),
+            ("root=UUID=x boot=UUID=0D13-0000 fips=1", 0, 0),
+            (&format!("root=UUID=x {}", "y".repeat(2035)), 0, 0),
+            (&format!("root=UUID=x {}", "y".repeat(2036)), 0, 1),
             ("ro quiet splash 3 net.ifnames=0 rd.shell=0", 0, 0),
             ("init=/sbin/init systemd.unit=multi-user.target", 0, 0),
             ("init=/nope", 0, 1),

@@ -79,6 +79,11 @@ impl Evaluator<'_> {
                 self.gap(frame, line, format!("{name}: the entries that it reads are not read by this version"));
                 Outcome::UNKNOWN
             }
+            "eval" => {
+                frame.doubt();
+                self.gap(frame, line, "eval: what it makes of its words is not read by this version");
+                Outcome::UNKNOWN
+            }
             "boot" | "halt" | "reboot" | "exit" | "normal_exit" => self.leave(name, line, frame),
             "authenticate" | "cryptomount" => {
                 self.gap(frame, line, format!("{name} asks for a password"));
