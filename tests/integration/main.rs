@@ -22,3 +22,4 @@ mod readers_disk;
 mod readers_guest;
 mod readers_initrd;
 mod table;
+mod unsafe_images;
