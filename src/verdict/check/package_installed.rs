@@ -51,7 +51,7 @@ fn judge(view: &View<'_>, tally: &mut Tally, names: &[&str], absent: &str) {
     let is_named = |package: &&Package| names.contains(&package.name.as_str());
     let named = || packages.items.iter().filter(is_named);
     // Of several architectures one properly installed will do; dpkg's reader keeps one record per architecture.
-    if let Some(package) = named().find(|package| package.state.is_none()) {
+    if let Some(package) = named().find(|package| is_configured(package.state.as_deref())) {
         return tally.proof(Evidence::of(format!("the package {} {} is installed", package.name, package.version)));
     }
     if view.certain(|view| view.all(packages).len()).is_none() {
@@ -60,4 +60,29 @@ fn judge(view: &View<'_>, tally: &mut Tally, names: &[&str], absent: &str) {
     let found =
         named().find_map(|package| Some(format!("the package {} is {}", package.name, package.state.as_ref()?)));
     tally.fault(Weight::Full, Evidence::of(found.unwrap_or_else(|| absent.to_owned())));
+}
+
+/// dpkg has configured what only waits for triggers (`man 1 dpkg`, "triggers-awaited", "triggers-pending").
+fn is_configured(state: Option<&str>) -> bool {
+    matches!(state, None | Some("triggers-awaited" | "triggers-pending"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_configured_is_installed() {
+        for (state, is_installed) in [
+            (None, true),
+            (Some("triggers-pending"), true),
+            (Some("triggers-awaited"), true),
+            (Some("half-configured"), false),
+            (Some("unpacked"), false),
+            (Some("config-files"), false),
+            (Some("half-installed"), false),
+        ] {
+            assert_eq!(is_configured(state), is_installed, "{state:?}");
+        }
+    }
 }
