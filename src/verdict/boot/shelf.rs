@@ -4,7 +4,7 @@ use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{Kernel, Module, ModuleTree};
 use crate::verdict::{Evidence, View};
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Modules that one module may depend on; amdgpu of a desktop kernel needs 40.
 const MAX_CLOSURE: usize = 1024;
@@ -119,14 +119,14 @@ impl<'v, 'a> Shelf<'v, 'a> {
         self.trees.push(tree);
         let files = tree.files.known().map(|files| files.items.as_slice()).unwrap_or_default();
         let modules = tree.modules.known().map(|modules| modules.items.as_slice()).unwrap_or_default();
+        let listed: HashSet<&String> = files.iter().collect();
         let indexed = modules.iter().filter(|module| module.is_indexed.known() == Some(&true));
-        for path in indexed.map(|module| &module.path).filter(|path| files.contains(path)).chain(files) {
+        for path in indexed.map(|module| &module.path).filter(|path| listed.contains(path)).chain(files) {
             if let Some(name) = module_name(path) {
                 self.files.entry(name).or_insert(File { archive, tree, path });
             }
         }
-        let records = tree.modules.known().map(|records| records.items.as_slice()).unwrap_or_default();
-        self.records.extend(records.iter().map(|record| ((archive, record.path.as_str()), record)));
+        self.records.extend(modules.iter().map(|record| ((archive, record.path.as_str()), record)));
     }
 
     fn add_builtin(&mut self, tree: &'a ModuleTree, path: &str) {
