@@ -29,24 +29,25 @@ fn run(view: &View<'_>, tally: &mut Tally) {
     if !size.is_multiple_of(SECTOR) {
         fault(tally, format!("the virtual size is {size} bytes"), format!("a multiple of {SECTOR}"));
     }
-    let volumes = view.volumes().map(|volumes| view.all(volumes)).unwrap_or_default();
+    let Some(listing) = view.volumes() else { return };
+    let volumes = view.all(listing);
     for volume in volumes.iter().filter(|volume| end(volume) > size) {
         let found = format!("volume {} ends at byte {}", volume.number, end(volume));
         fault(tally, found, format!("at most the virtual size, {size}"));
     }
     let Some(table) = view.partition_table() else { return };
-    let used = match table {
-        Some(table) => view.need(&table.used_end).copied(),
-        None => volumes.iter().map(end).max(),
-    };
-    let Some(used) = used else { return };
-    if used > size {
-        fault(tally, format!("the partition table uses byte {used}"), format!("at most the virtual size, {size}"));
-    } else if size > used.saturating_mul(SPARE) {
+    let table_end = table.as_ref().map(|table| view.need(&table.used_end).copied());
+    if let Some(Some(end)) = table_end.filter(|end| end.is_some_and(|end| end > size)) {
+        fault(tally, format!("the partition table uses byte {end}"), format!("at most the virtual size, {size}"));
+    }
+    // GPT's backup stands at the end of the disk however empty it is: only partitions say what is used, and only all of
+    // them where the last one ends.
+    let Some(used) = volumes.iter().map(end).max().filter(|_| listing.gaps.is_empty()) else { return };
+    if size > used.saturating_mul(SPARE) {
         let found =
             format!("the virtual size is {} MiB, the last used byte at {} MiB", size.div_ceil(MIB), used.div_ceil(MIB));
         fault(tally, found, format!("at most {SPARE} times the used part"));
-    } else if !volumes.is_empty() {
+    } else {
         tally.proof(Evidence::of(format!("{size} bytes, used to byte {used}")));
     }
 }
