@@ -4,7 +4,7 @@ use super::bootloader::bios;
 use super::root::{OpenVolume, Tree, assemble};
 use super::{
     BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, fstab,
-    initrd, kernel, modules, os_release, packages, units,
+    initrd, kernel, modules, os_release, packages, systemd,
 };
 use crate::bytes::{Bytes, Stream, Window};
 use crate::disk::filesystem::{self, Directory, Identity};
@@ -94,6 +94,7 @@ fn blank() -> Guest {
         fstab: Fact::default(),
         packages: Fact::default(),
         units: Fact::default(),
+        manager: Fact::default(),
     }
 }
 
@@ -251,7 +252,7 @@ fn collect(guest: &mut Guest, tree: Tree, options: &Options, progress: &dyn Fn(&
     guest.os = os_release::read(&root, limits).into();
     guest.fstab = fstab::read(&root, limits).into();
     guest.packages = packages::read(&root, limits).into();
-    guest.units = units::read(&root, limits).into();
+    guest.units = systemd::read(&root, limits).into();
     progress("kernels");
     guest.kernels = Fact::Known(kernels(&root, &boot_entries, wanted, limits));
     progress("initrds");
