@@ -23,3 +23,4 @@ mod readers_guest;
 mod readers_initrd;
 mod table;
 mod unsafe_images;
+mod variants;
