@@ -197,8 +197,8 @@ fn open_volumes(disk: &Bytes, scan: &Scan, limits: &Limits) -> (Listing<Volume>,
     for partition in &scan.partitions {
         let bytes: Bytes = Arc::new(Window::new(Arc::clone(disk), partition.start, partition.size));
         let identity = filesystem::identify(&bytes);
-        volumes.items.push(volume(partition, &identity));
-        let filesystem = filesystem::open(bytes, limits).map(Rc::from);
+        let filesystem: Result<Rc<dyn filesystem::FileSystem>> = filesystem::open(bytes, limits).map(Rc::from);
+        volumes.items.push(volume(partition, &identity, &filesystem));
         open.push(OpenVolume {
             number: Some(partition.number),
             kind: partition.kind.clone(),
@@ -211,12 +211,18 @@ fn open_volumes(disk: &Bytes, scan: &Scan, limits: &Limits) -> (Listing<Volume>,
     (volumes, open)
 }
 
-fn volume(partition: &Partition, identity: &Result<Option<Identity>>) -> Volume {
+fn volume(
+    partition: &Partition,
+    identity: &Result<Option<Identity>>,
+    opened: &Result<Rc<dyn filesystem::FileSystem>>,
+) -> Volume {
+    let mount_options = opened.as_ref().map(|opened| opened.mount_options()).map_err(Clone::clone);
     let filesystem = match identity {
         Ok(identity) => Fact::Known(identity.as_ref().map(|identity| Filesystem {
             kind: identity.kind.clone(),
             uuid: Fact::Known(identity.uuid.clone()),
             label: Fact::Known(identity.label.clone()),
+            mount_options: mount_options.into(),
         })),
         Err(error) => Fact::Unknown(error.clone().into()),
     };

@@ -129,6 +129,10 @@ pub struct Filesystem {
     /// LABEL.
     #[serde(default)]
     pub label: Fact<Option<String>>,
+    /// Mount options that it holds itself (`tune2fs -o` and `-E mount_opts=`), as words; they come before those of
+    /// fstab, which may take them back.
+    #[serde(default)]
+    pub mount_options: Fact<Vec<String>>,
 }
 
 /// The root file system.
