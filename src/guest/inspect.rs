@@ -108,11 +108,14 @@ fn inspect_image(
     let limits = &options.limits;
     progress("image");
     let file_size = file.size();
-    let Opened { format, disk, features, flaws } = image::open(file, overlays, limits)?;
+    let Opened { format, disk, features, mut flaws } = image::open(file, overlays, limits)?;
     progress("volumes");
     let mut scan = volume::scan(&disk, limits)?;
     if format == "raw" {
         weigh_raw(&mut scan);
+    }
+    if scan.scheme.is_none() {
+        flaws.items.append(&mut scan.flaws.items);
     }
     let mut guest = blank();
     guest.image = Fact::Known(Image {
@@ -133,7 +136,7 @@ fn inspect_image(
 
 /// In a raw image the first sector is the file's: what oslo.utils' `format_inspector` says of it, Glance and Nova refuse.
 fn weigh_raw(scan: &mut Scan) {
-    const REFUSED: &[&str] = &["gpt-hybrid-mbr", "gpt-protective-mbr-unusual"];
+    const REFUSED: &[&str] = &["gpt-hybrid-mbr", "gpt-protective-mbr-unusual", "mbr-no-type", "mbr-not-a-table"];
     for flaw in scan.flaws.items.iter_mut().filter(|flaw| REFUSED.contains(&flaw.id.as_str())) {
         flaw.fatal = true;
     }

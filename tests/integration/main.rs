@@ -18,6 +18,7 @@ mod docs;
 mod faults;
 mod images;
 mod layers;
+mod layouts;
 mod readers_disk;
 mod readers_guest;
 mod readers_initrd;

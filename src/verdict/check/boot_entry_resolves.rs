@@ -38,7 +38,7 @@ fn judge_firmware(view: &View<'_>, tally: &mut Tally) {
             Fact::Known(names) if names.is_empty() => {
                 let loader = loader_of(view, entry);
                 let found = format!(
-                    "no firmware starts this loader: neither boot code for BIOS in the first sector with GRUB's core in a BIOS boot partition, nor a program for UEFI at {loader}"
+                    "no firmware starts this loader: neither boot code for BIOS in the first sector that leads to a loader, nor a program for UEFI at {loader}"
                 );
                 let evidence = Evidence::at(entry.config.clone(), found).entry(entry.id.clone());
                 tally
