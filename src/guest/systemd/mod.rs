@@ -8,7 +8,7 @@ mod tree;
 use crate::disk::filesystem::{GuestPath, Root};
 use crate::error::{Error, Result};
 use crate::fact::{Fact, Gap, Listing};
-use crate::guest::Unit;
+use crate::guest::{BootEntry, Unit};
 use crate::limits::Limits;
 use install::Halt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ use tree::{Entries, Tree};
 ///
 /// # Errors
 /// `NotFound` when the guest has no systemd.
-pub fn read(root: &Root, limits: &Limits) -> Result<Listing<Unit>> {
+pub fn read(root: &Root, _entries: &Listing<BootEntry>, limits: &Limits) -> Result<Listing<Unit>> {
     let tree = Tree::open(root, limits);
     if tree.folders.is_empty() && tree.gaps.is_empty() {
         return Err(Error::not_found("systemd units").because("there is no /usr/lib/systemd/system"));
@@ -54,4 +54,17 @@ fn conf_files<'a>(folders: impl IntoIterator<Item = (GuestPath, &'a Entries)>, s
         }
     }
     files.into_values().collect()
+}
+
+/// The state of one unit, of which no file need exist, in the word of `systemctl is-enabled`.
+///
+/// # Errors
+/// What stopped the reading.
+pub fn state(root: &Root, name: &str, limits: &Limits) -> Result<String> {
+    match install::state(&Tree::open(root, limits), name) {
+        Ok((_, state)) => Ok(state.to_owned()),
+        Err(Halt::NotFound) => Ok("not-found".to_owned()),
+        Err(Halt::Bad) => Ok("bad".to_owned()),
+        Err(Halt::Unknown(error)) => Err(error),
+    }
 }
