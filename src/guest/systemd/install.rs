@@ -221,6 +221,7 @@ fn load(tree: &Tree<'_>, info: &mut Info, node: &Node) -> Result<(), Halt> {
             let (target, is_alias) = resolve(tree, &info.path.parent(), &name, target)?;
             info.mode = match tree.end(&target)?.1 {
                 End::Null => Mode::Masked,
+                End::Loop => return Err(Halt::Bad),
                 _ if is_alias => Mode::Alias(target),
                 _ => Mode::Linked(target),
             };
