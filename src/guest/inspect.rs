@@ -261,7 +261,8 @@ fn collect(guest: &mut Guest, tree: Tree, options: &Options, progress: &dyn Fn(&
     guest.os = os_release::read(&root, limits).into();
     guest.fstab = fstab::read(&root, limits).into();
     guest.packages = packages::read(&root, limits).into();
-    guest.units = systemd::read(&root, limits).into();
+    guest.units = systemd::read(&root, &boot_entries, limits).into();
+    guest.manager = systemd::manager(&root, limits).into();
     progress("kernels");
     guest.kernels = Fact::Known(kernels(&root, &boot_entries, wanted, limits));
     progress("initrds");
