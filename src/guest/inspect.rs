@@ -3,8 +3,8 @@
 use super::bootloader::bios;
 use super::root::{OpenVolume, Tree, assemble};
 use super::{
-    BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, fstab,
-    initrd, kernel, modules, os_release, packages, systemd,
+    BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, agent,
+    crypttab, fstab, initrd, kernel, modules, os_release, packages, selinux, systemd, watchdog,
 };
 use crate::bytes::{Bytes, Stream, Window};
 use crate::disk::filesystem::{self, Directory, Identity};
@@ -95,6 +95,10 @@ fn blank() -> Guest {
         packages: Fact::default(),
         units: Fact::default(),
         manager: Fact::default(),
+        agent: Fact::default(),
+        watchdog: Fact::default(),
+        crypttab: Fact::default(),
+        selinux: Fact::default(),
     }
 }
 
@@ -217,6 +221,7 @@ fn volume(partition: &Partition, identity: &Result<Option<Identity>>) -> Volume 
             kind: identity.kind.clone(),
             uuid: Fact::Known(identity.uuid.clone()),
             label: Fact::Known(identity.label.clone()),
+            mount_options: Fact::default(),
         })),
         Err(error) => Fact::Unknown(error.clone().into()),
     };
@@ -253,6 +258,10 @@ fn collect(guest: &mut Guest, tree: Tree, options: &Options, progress: &dyn Fn(&
     guest.fstab = fstab::read(&root, limits).into();
     guest.packages = packages::read(&root, limits).into();
     guest.units = systemd::read(&root, limits).into();
+    guest.agent = Fact::Known(agent::read(&root, &guest.units, limits));
+    guest.watchdog = Fact::Known(watchdog::read(&root, limits));
+    guest.crypttab = crypttab::read(&root, limits).into();
+    guest.selinux = selinux::read(&root, limits).into();
     progress("kernels");
     guest.kernels = Fact::Known(kernels(&root, &boot_entries, wanted, limits));
     progress("initrds");
