@@ -2,9 +2,11 @@
 
 pub mod agent;
 pub mod bootloader;
+pub mod command;
 pub mod crypttab;
 mod facts;
 pub mod fstab;
+pub mod getopt;
 pub mod initrd;
 mod inspect;
 pub mod kernel;
@@ -16,6 +18,7 @@ pub mod packages;
 pub mod root;
 pub mod selinux;
 pub mod systemd;
+pub mod timespan;
 pub mod watchdog;
 
 pub use facts::{

@@ -1,5 +1,9 @@
 //! qemu-ga's configuration file → settings (`qga/main.c`, `config_load`), read as GLib's `GKeyFile` reads it.
 
+mod options;
+
+pub use options::{CommandLine, Configuration, Rpc};
+
 use super::{Agent, ConfigFile, Setting, Unit};
 use crate::bytes::text;
 use crate::disk::filesystem::Root;
