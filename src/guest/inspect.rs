@@ -3,8 +3,8 @@
 use super::bootloader::bios;
 use super::root::{OpenVolume, Tree, assemble};
 use super::{
-    BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, fstab,
-    initrd, kernel, modules, os_release, packages, systemd,
+    BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, agent,
+    crypttab, fstab, initrd, kernel, modules, os_release, packages, selinux, systemd, watchdog,
 };
 use crate::bytes::{Bytes, Stream, Window};
 use crate::disk::filesystem::{self, Directory, Identity};
@@ -95,6 +95,10 @@ fn blank() -> Guest {
         packages: Fact::default(),
         units: Fact::default(),
         manager: Fact::default(),
+        agent: Fact::default(),
+        watchdog: Fact::default(),
+        crypttab: Fact::default(),
+        selinux: Fact::default(),
     }
 }
 

@@ -1,8 +1,12 @@
 //! Files → facts: everything that checks ask for, collected once into plain data.
 
+pub mod agent;
 pub mod bootloader;
+pub mod command;
+pub mod crypttab;
 mod facts;
 pub mod fstab;
+pub mod getopt;
 pub mod initrd;
 mod inspect;
 pub mod kernel;
@@ -12,10 +16,14 @@ pub mod modules;
 pub mod os_release;
 pub mod packages;
 pub mod root;
+pub mod selinux;
 pub mod systemd;
+pub mod timespan;
+pub mod watchdog;
 
 pub use facts::{
-    Assignment, Attempt, BootEntry, ConfigOption, Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, Module,
-    ModuleTree, Mount, OsRelease, Package, PartitionTable, Root, SCHEMA, Segment, Setting, Unit, UnitStart, Volume,
+    Agent, Assignment, Attempt, BootEntry, ConfigFile, ConfigOption, Crypt, Filesystem, Guest, Image, Initrd, Kernel,
+    KernelConfig, Module, ModuleTree, Mount, OsRelease, Package, PartitionTable, Root, SCHEMA, Segment, Selinux,
+    Setting, Unit, UnitStart, Volume, Watchdog,
 };
 pub use inspect::{Input, Options, inspect};

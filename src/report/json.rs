@@ -5,7 +5,7 @@ use crate::error::ErrorKind;
 use crate::guest::OsRelease;
 use crate::manifest::ascii_json;
 use crate::verdict::profile::Severity;
-use crate::verdict::{Evidence, Finding, Outcome, Report, Summary, Word};
+use crate::verdict::{Evidence, Finding, Outcome, Packaged, Report, Summary, Word};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -72,6 +72,8 @@ struct JsonEvidence<'a> {
     found: &'a str,
     expected: Option<&'a str>,
     entry: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    package: Option<&'a Packaged>,
 }
 
 #[derive(Serialize)]
@@ -171,6 +173,7 @@ fn evidence(evidence: &Evidence) -> JsonEvidence<'_> {
         found: &evidence.found,
         expected: evidence.expected.as_deref(),
         entry: evidence.entry.as_deref(),
+        package: evidence.package.as_ref(),
     }
 }
 

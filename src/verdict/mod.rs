@@ -4,12 +4,16 @@ pub mod boot;
 pub mod check;
 pub mod profile;
 pub mod property;
+mod agent;
 mod assess;
+mod defaults;
 mod fstab;
 mod spec;
 mod tally;
+mod trim;
 mod unit;
 mod view;
+mod watchdog;
 
 pub use assess::{BusState, FeatureState, Finding, Outcome, Report, Summary, assess, exit_code};
 pub use boot::{BootRow, BootTable};
@@ -67,10 +71,18 @@ pub struct Evidence {
     /// The part of `text` that is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
+    /// Set where a package is asked for: its name, or none where something else takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<Packaged>,
     /// The exact mend of this place, where one can be written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
+
+/// A package by name, or that there is none; `null` in reports.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Packaged(pub Option<String>);
 
 impl Evidence {
     /// Evidence that has no place.
@@ -109,6 +121,13 @@ impl Evidence {
     #[must_use]
     pub fn mend(mut self, fix: impl Into<String>) -> Self {
         self.fix = Some(fix.into());
+        self
+    }
+
+    /// Says which package it is, or that none is needed.
+    #[must_use]
+    pub fn packaged(mut self, name: Option<&str>) -> Self {
+        self.package = Some(Packaged(name.map(str::to_owned)));
         self
     }
 

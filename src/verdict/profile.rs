@@ -146,8 +146,13 @@ const ROWS: &[Row] = &[
     row("fstab-targets-exist", Severity::Error, Severity::Error),
     Row { strict: Some(Severity::Warning), ..row("fstab-uuid", Severity::Note, Severity::Note) },
     row("fstab-discard", Severity::Note, Severity::Note),
+    row("trim-enabled", Severity::Warning, Severity::Note),
     Row { feature: Some("guest-agent"), ..row("agent-installed", Severity::Error, Severity::Note) },
+    row("agent-freeze-allowed", Severity::Note, Severity::Note),
+    row("agent-password-allowed", Severity::Note, Severity::Note),
     Row { feature: Some("watchdog"), ..row("watchdog-installed", Severity::Error, Severity::Note) },
+    Row { feature: Some("watchdog"), ..row("watchdog-armed", Severity::Error, Severity::Note) },
+    row("watchdog-single-owner", Severity::Warning, Severity::Note),
     row("image-format-safe", Severity::Error, Severity::Error),
     row("virtual-size-sane", Severity::Warning, Severity::Note),
 ];

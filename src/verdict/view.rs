@@ -3,7 +3,8 @@
 use super::Options;
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{
-    BootEntry, Guest, Image, Initrd, Kernel, Mount, OsRelease, Package, PartitionTable, Root, Setting, Unit, Volume,
+    Agent, BootEntry, Crypt, Guest, Image, Initrd, Kernel, Mount, OsRelease, Package, PartitionTable, Root, Selinux,
+    Setting, Unit, Volume, Watchdog,
 };
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -35,6 +36,14 @@ pub enum FactName {
     Units,
     /// `manager`
     Manager,
+    /// `agent`
+    Agent,
+    /// `watchdog`
+    Watchdog,
+    /// `crypttab`
+    Crypttab,
+    /// `selinux`
+    Selinux,
 }
 
 impl FactName {
@@ -53,6 +62,10 @@ impl FactName {
             Self::Packages => "packages",
             Self::Units => "units",
             Self::Manager => "manager",
+            Self::Agent => "agent",
+            Self::Watchdog => "watchdog",
+            Self::Crypttab => "crypttab",
+            Self::Selinux => "selinux",
         }
     }
 }
@@ -186,4 +199,8 @@ accessors! {
     packages: Packages -> Listing<Package>;
     units: Units -> Listing<Unit>;
     manager: Manager -> Listing<Setting>;
+    agent: Agent -> Agent;
+    watchdog: Watchdog -> Watchdog;
+    crypttab: Crypttab -> Option<Listing<Crypt>>;
+    selinux: Selinux -> Option<Selinux>;
 }

@@ -1,9 +1,11 @@
 //! The facts: plain data, collected once, judged by pure functions. `bootworthy.facts/1`.
 
+mod features;
 mod modules;
 mod services;
 mod system;
 
+pub use features::{Agent, ConfigFile, Crypt, Selinux, Watchdog};
 pub use modules::{Initrd, Module, ModuleTree, Segment};
 pub use services::{Assignment, Setting, Unit, UnitStart};
 pub use system::{Mount, OsRelease, Package};
@@ -55,6 +57,18 @@ pub struct Guest {
     /// systemd's own settings (`[Manager]`), merged over system.conf and its drop-ins, in the order in which they are read.
     #[serde(default)]
     pub manager: Fact<Listing<Setting>>,
+    /// The guest agent's configuration.
+    #[serde(default)]
+    pub agent: Fact<Agent>,
+    /// The watchdog daemon's configuration.
+    #[serde(default)]
+    pub watchdog: Fact<Watchdog>,
+    /// Rows of /etc/crypttab; `null` where there is no such file.
+    #[serde(default)]
+    pub crypttab: Fact<Option<Listing<Crypt>>>,
+    /// What /etc/selinux/config asks for; `null` where there is no such file.
+    #[serde(default)]
+    pub selinux: Fact<Option<Selinux>>,
 }
 
 /// The image file itself.

@@ -1,5 +1,6 @@
 //! The checks: what must hold for an image to boot and behave in `OpenStack`, each with why and how to mend it.
 
+mod agent_rpc;
 mod boot_entry_resolves;
 mod cmdline_root_resolves;
 mod cmdline_root_stable;
@@ -13,7 +14,10 @@ mod initrd_module_closure;
 mod initrd_virtio;
 mod initrd_virtio_net;
 mod package_installed;
+mod trim_enabled;
 mod virtual_size_sane;
+mod watchdog_armed;
+mod watchdog_single_owner;
 
 use super::boot::{Course, Rule};
 use super::{FactName, Judgement, Options, Tally, View, Weight};
@@ -60,8 +64,13 @@ pub const CHECKS: &[Check] = &[
     fstab_targets_exist::CHECK,
     fstab_uuid::CHECK,
     fstab_discard::CHECK,
+    trim_enabled::CHECK,
     package_installed::AGENT,
+    agent_rpc::FREEZE,
+    agent_rpc::PASSWORD,
     package_installed::WATCHDOG,
+    watchdog_armed::CHECK,
+    watchdog_single_owner::CHECK,
     image_format_safe::CHECK,
     virtual_size_sane::CHECK,
 ];
@@ -70,15 +79,10 @@ pub const CHECKS: &[Check] = &[
 pub const COMING: &[&str] = &[
     "initrd-root-filesystem",
     "module-not-blacklisted",
-    "trim-enabled",
     "agent-started",
     "agent-channel",
-    "agent-freeze-allowed",
-    "agent-password-allowed",
     "watchdog-driver",
     "watchdog-loadable",
-    "watchdog-armed",
-    "watchdog-single-owner",
     "multiqueue-kernel",
     "irqbalance-enabled",
     "cloud-init-present",
