@@ -4,7 +4,7 @@ use super::bootloader::bios;
 use super::root::{OpenVolume, Tree, assemble};
 use super::{
     BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, fstab,
-    initrd, kernel, modules, os_release, packages, systemd,
+    initrd, kernel, login, modules, os_release, packages, systemd,
 };
 use crate::bytes::{Bytes, Stream, Window};
 use crate::disk::filesystem::{self, Directory, Identity};
@@ -95,6 +95,11 @@ fn blank() -> Guest {
         packages: Fact::default(),
         units: Fact::default(),
         manager: Fact::default(),
+        files: Fact::default(),
+        cloud_init: Fact::default(),
+        machine_ids: Fact::default(),
+        host_keys: Fact::default(),
+        accounts: Fact::default(),
     }
 }
 
@@ -253,6 +258,11 @@ fn collect(guest: &mut Guest, tree: Tree, options: &Options, progress: &dyn Fn(&
     guest.fstab = fstab::read(&root, limits).into();
     guest.packages = packages::read(&root, limits).into();
     guest.units = systemd::read(&root, limits).into();
+    guest.files = Fact::Known(login::files(&root, limits));
+    guest.cloud_init = login::cloud_init(&root, limits).into();
+    guest.machine_ids = Fact::Known(login::machine_ids(&root, limits));
+    guest.host_keys = Fact::Known(login::host_keys(&root, limits));
+    guest.accounts = Fact::Known(login::accounts(&root, limits));
     progress("kernels");
     guest.kernels = Fact::Known(kernels(&root, &boot_entries, wanted, limits));
     progress("initrds");

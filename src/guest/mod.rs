@@ -6,6 +6,7 @@ pub mod fstab;
 pub mod initrd;
 mod inspect;
 pub mod kernel;
+pub mod login;
 #[cfg(test)]
 mod memory;
 pub mod modules;
@@ -15,7 +16,8 @@ pub mod root;
 pub mod systemd;
 
 pub use facts::{
-    Assignment, Attempt, BootEntry, ConfigOption, Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, Module,
-    ModuleTree, Mount, OsRelease, Package, PartitionTable, Root, SCHEMA, Segment, Setting, Unit, UnitStart, Volume,
+    Account, Accounts, Assignment, Attempt, BootEntry, CloudInit, ConfigOption, Datasources, Filesystem, Guest, Image,
+    Initrd, Kernel, KernelConfig, MachineId, Module, ModuleTree, Mount, OsRelease, Package, PartitionTable,
+    PresentFile, Root, SCHEMA, Segment, Setting, Unit, UnitStart, Volume,
 };
 pub use inspect::{Input, Options, inspect};

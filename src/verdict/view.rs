@@ -3,7 +3,8 @@
 use super::Options;
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{
-    BootEntry, Guest, Image, Initrd, Kernel, Mount, OsRelease, Package, PartitionTable, Root, Setting, Unit, Volume,
+    Accounts, BootEntry, CloudInit, Guest, Image, Initrd, Kernel, MachineId, Mount, OsRelease, Package, PartitionTable,
+    PresentFile, Root, Setting, Unit, Volume,
 };
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -35,6 +36,16 @@ pub enum FactName {
     Units,
     /// `manager`
     Manager,
+    /// `files`
+    Files,
+    /// `cloud_init`
+    CloudInit,
+    /// `machine_ids`
+    MachineIds,
+    /// `host_keys`
+    HostKeys,
+    /// `accounts`
+    Accounts,
 }
 
 impl FactName {
@@ -53,6 +64,11 @@ impl FactName {
             Self::Packages => "packages",
             Self::Units => "units",
             Self::Manager => "manager",
+            Self::Files => "files",
+            Self::CloudInit => "cloud_init",
+            Self::MachineIds => "machine_ids",
+            Self::HostKeys => "host_keys",
+            Self::Accounts => "accounts",
         }
     }
 }
@@ -186,4 +202,9 @@ accessors! {
     packages: Packages -> Listing<Package>;
     units: Units -> Listing<Unit>;
     manager: Manager -> Listing<Setting>;
+    files: Files -> Listing<PresentFile>;
+    cloud_init: CloudInit -> CloudInit;
+    machine_ids: MachineIds -> Vec<MachineId>;
+    host_keys: HostKeys -> Listing<String>;
+    accounts: Accounts -> Accounts;
 }

@@ -1,9 +1,11 @@
 //! The facts: plain data, collected once, judged by pure functions. `bootworthy.facts/1`.
 
+mod login;
 mod modules;
 mod services;
 mod system;
 
+pub use login::{Account, Accounts, CloudInit, Datasources, MachineId, PresentFile};
 pub use modules::{Initrd, Module, ModuleTree, Segment};
 pub use services::{Assignment, Setting, Unit, UnitStart};
 pub use system::{Mount, OsRelease, Package};
@@ -55,6 +57,21 @@ pub struct Guest {
     /// systemd's own settings (`[Manager]`), merged over system.conf and its drop-ins, in the order in which they are read.
     #[serde(default)]
     pub manager: Fact<Listing<Setting>>,
+    /// Files that checks ask for by their path.
+    #[serde(default)]
+    pub files: Fact<Listing<PresentFile>>,
+    /// cloud-init's configuration.
+    #[serde(default)]
+    pub cloud_init: Fact<CloudInit>,
+    /// Files that identify the machine.
+    #[serde(default)]
+    pub machine_ids: Fact<Vec<MachineId>>,
+    /// Private host keys, paths in the guest's tree.
+    #[serde(default)]
+    pub host_keys: Fact<Listing<String>>,
+    /// Who may log in with a password.
+    #[serde(default)]
+    pub accounts: Fact<Accounts>,
 }
 
 /// The image file itself.
