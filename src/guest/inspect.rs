@@ -4,7 +4,7 @@ use super::bootloader::bios;
 use super::root::{OpenVolume, Tree, assemble};
 use super::{
     BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, agent,
-    crypttab, fstab, initrd, kernel, modules, os_release, packages, selinux, systemd, watchdog,
+    crypttab, fstab, initrd, kernel, login, modules, os_release, packages, selinux, systemd, watchdog,
 };
 use crate::bytes::{Bytes, Stream, Window};
 use crate::disk::filesystem::{self, Directory, Identity};
@@ -99,6 +99,11 @@ fn blank() -> Guest {
         watchdog: Fact::default(),
         crypttab: Fact::default(),
         selinux: Fact::default(),
+        files: Fact::default(),
+        cloud_init: Fact::default(),
+        machine_ids: Fact::default(),
+        host_keys: Fact::default(),
+        accounts: Fact::default(),
     }
 }
 
@@ -267,6 +272,15 @@ fn collect(guest: &mut Guest, tree: Tree, options: &Options, progress: &dyn Fn(&
     guest.packages = packages::read(&root, limits).into();
     guest.units = systemd::read(&root, &boot_entries, limits).into();
     guest.manager = systemd::manager(&root, limits).into();
+    guest.agent = Fact::Known(agent::read(&root, &guest.units, limits));
+    guest.watchdog = Fact::Known(watchdog::read(&root, limits));
+    guest.crypttab = crypttab::read(&root, limits).into();
+    guest.selinux = selinux::read(&root, limits).into();
+    guest.files = Fact::Known(login::files(&root, limits));
+    guest.cloud_init = login::cloud_init(&root, limits).into();
+    guest.machine_ids = Fact::Known(login::machine_ids(&root, limits));
+    guest.host_keys = Fact::Known(login::host_keys(&root, limits));
+    guest.accounts = Fact::Known(login::accounts(&root, limits));
     progress("kernels");
     guest.kernels = Fact::Known(kernels(&root, &boot_entries, wanted, limits));
     progress("initrds");

@@ -10,6 +10,7 @@ pub mod getopt;
 pub mod initrd;
 mod inspect;
 pub mod kernel;
+pub mod login;
 #[cfg(test)]
 mod memory;
 pub mod modules;
@@ -22,8 +23,8 @@ pub mod timespan;
 pub mod watchdog;
 
 pub use facts::{
-    Agent, Assignment, Attempt, BootEntry, ConfigFile, ConfigOption, Crypt, Filesystem, Guest, Image, Initrd, Kernel,
-    KernelConfig, Module, ModuleTree, Mount, OsRelease, Package, PartitionTable, Root, SCHEMA, Segment, Selinux,
-    Setting, Unit, UnitStart, Volume, Watchdog,
+    Account, Accounts, Agent, Assignment, Attempt, BootEntry, CloudInit, ConfigFile, ConfigOption, Crypt, Datasources,
+    Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, MachineId, Module, ModuleTree, Mount, OsRelease, Package,
+    PartitionTable, PresentFile, Root, SCHEMA, Segment, Selinux, Setting, Unit, UnitStart, Volume, Watchdog,
 };
 pub use inspect::{Input, Options, inspect};

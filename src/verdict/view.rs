@@ -3,8 +3,8 @@
 use super::Options;
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{
-    Agent, BootEntry, Crypt, Guest, Image, Initrd, Kernel, Mount, OsRelease, Package, PartitionTable, Root, Selinux,
-    Setting, Unit, Volume, Watchdog,
+    Accounts, Agent, BootEntry, CloudInit, Crypt, Guest, Image, Initrd, Kernel, MachineId, Mount, OsRelease, Package,
+    PartitionTable, PresentFile, Root, Selinux, Setting, Unit, Volume, Watchdog,
 };
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -44,6 +44,16 @@ pub enum FactName {
     Crypttab,
     /// `selinux`
     Selinux,
+    /// `files`
+    Files,
+    /// `cloud_init`
+    CloudInit,
+    /// `machine_ids`
+    MachineIds,
+    /// `host_keys`
+    HostKeys,
+    /// `accounts`
+    Accounts,
 }
 
 impl FactName {
@@ -66,6 +76,11 @@ impl FactName {
             Self::Watchdog => "watchdog",
             Self::Crypttab => "crypttab",
             Self::Selinux => "selinux",
+            Self::Files => "files",
+            Self::CloudInit => "cloud_init",
+            Self::MachineIds => "machine_ids",
+            Self::HostKeys => "host_keys",
+            Self::Accounts => "accounts",
         }
     }
 }
@@ -203,4 +218,9 @@ accessors! {
     watchdog: Watchdog -> Watchdog;
     crypttab: Crypttab -> Option<Listing<Crypt>>;
     selinux: Selinux -> Option<Selinux>;
+    files: Files -> Listing<PresentFile>;
+    cloud_init: CloudInit -> CloudInit;
+    machine_ids: MachineIds -> Vec<MachineId>;
+    host_keys: HostKeys -> Listing<String>;
+    accounts: Accounts -> Accounts;
 }

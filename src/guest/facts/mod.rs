@@ -1,11 +1,13 @@
 //! The facts: plain data, collected once, judged by pure functions. `bootworthy.facts/1`.
 
 mod features;
+mod login;
 mod modules;
 mod services;
 mod system;
 
 pub use features::{Agent, ConfigFile, Crypt, Selinux, Watchdog};
+pub use login::{Account, Accounts, CloudInit, Datasources, MachineId, PresentFile};
 pub use modules::{Initrd, Module, ModuleTree, Segment};
 pub use services::{Assignment, Setting, Unit, UnitStart};
 pub use system::{Mount, OsRelease, Package};
@@ -69,6 +71,21 @@ pub struct Guest {
     /// What /etc/selinux/config asks for; `null` where there is no such file.
     #[serde(default)]
     pub selinux: Fact<Option<Selinux>>,
+    /// Files that checks ask for by their path.
+    #[serde(default)]
+    pub files: Fact<Listing<PresentFile>>,
+    /// cloud-init's configuration.
+    #[serde(default)]
+    pub cloud_init: Fact<CloudInit>,
+    /// Files that identify the machine.
+    #[serde(default)]
+    pub machine_ids: Fact<Vec<MachineId>>,
+    /// Private host keys, paths in the guest's tree.
+    #[serde(default)]
+    pub host_keys: Fact<Listing<String>>,
+    /// Who may log in with a password.
+    #[serde(default)]
+    pub accounts: Fact<Accounts>,
 }
 
 /// The image file itself.
