@@ -11,6 +11,7 @@ mod memory;
 pub mod modules;
 pub mod os_release;
 pub mod packages;
+pub mod pe;
 pub mod root;
 pub mod units;
 
