@@ -4,7 +4,7 @@ use super::bootloader::bios;
 use super::root::{OpenVolume, Tree, assemble};
 use super::{
     BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, fstab,
-    initrd, kernel, modules, os_release, packages, pe, units,
+    initrd, kernel, modules, os_release, packages, pe, systemd,
 };
 use crate::bytes::{Bytes, Stream, Window};
 use crate::disk::filesystem::{self, Directory, Identity};
@@ -94,6 +94,7 @@ fn blank() -> Guest {
         fstab: Fact::default(),
         packages: Fact::default(),
         units: Fact::default(),
+        manager: Fact::default(),
     }
 }
 
@@ -107,11 +108,14 @@ fn inspect_image(
     let limits = &options.limits;
     progress("image");
     let file_size = file.size();
-    let Opened { format, disk, features, flaws } = image::open(file, overlays, limits)?;
+    let Opened { format, disk, features, mut flaws } = image::open(file, overlays, limits)?;
     progress("volumes");
     let mut scan = volume::scan(&disk, limits)?;
     if format == "raw" {
         weigh_raw(&mut scan);
+    }
+    if scan.scheme.is_none() {
+        flaws.items.append(&mut scan.flaws.items);
     }
     let mut guest = blank();
     guest.image = Fact::Known(Image {
@@ -132,7 +136,7 @@ fn inspect_image(
 
 /// In a raw image the first sector is the file's: what oslo.utils' `format_inspector` says of it, Glance and Nova refuse.
 fn weigh_raw(scan: &mut Scan) {
-    const REFUSED: &[&str] = &["gpt-hybrid-mbr", "gpt-protective-mbr-unusual"];
+    const REFUSED: &[&str] = &["gpt-hybrid-mbr", "gpt-protective-mbr-unusual", "mbr-no-type", "mbr-not-a-table"];
     for flaw in scan.flaws.items.iter_mut().filter(|flaw| REFUSED.contains(&flaw.id.as_str())) {
         flaw.fatal = true;
     }
@@ -196,8 +200,8 @@ fn open_volumes(disk: &Bytes, scan: &Scan, limits: &Limits) -> (Listing<Volume>,
     for partition in &scan.partitions {
         let bytes: Bytes = Arc::new(Window::new(Arc::clone(disk), partition.start, partition.size));
         let identity = filesystem::identify(&bytes);
-        volumes.items.push(volume(partition, &identity));
-        let filesystem = filesystem::open(bytes, limits).map(Rc::from);
+        let filesystem: Result<Rc<dyn filesystem::FileSystem>> = filesystem::open(bytes, limits).map(Rc::from);
+        volumes.items.push(volume(partition, &identity, &filesystem));
         open.push(OpenVolume {
             number: Some(partition.number),
             kind: partition.kind.clone(),
@@ -210,12 +214,18 @@ fn open_volumes(disk: &Bytes, scan: &Scan, limits: &Limits) -> (Listing<Volume>,
     (volumes, open)
 }
 
-fn volume(partition: &Partition, identity: &Result<Option<Identity>>) -> Volume {
+fn volume(
+    partition: &Partition,
+    identity: &Result<Option<Identity>>,
+    opened: &Result<Rc<dyn filesystem::FileSystem>>,
+) -> Volume {
+    let mount_options = opened.as_ref().map(|opened| opened.mount_options()).map_err(Clone::clone);
     let filesystem = match identity {
         Ok(identity) => Fact::Known(identity.as_ref().map(|identity| Filesystem {
             kind: identity.kind.clone(),
             uuid: Fact::Known(identity.uuid.clone()),
             label: Fact::Known(identity.label.clone()),
+            mount_options: mount_options.into(),
         })),
         Err(error) => Fact::Unknown(error.clone().into()),
     };
@@ -251,7 +261,7 @@ fn collect(guest: &mut Guest, tree: Tree, options: &Options, progress: &dyn Fn(&
     guest.os = os_release::read(&root, limits).into();
     guest.fstab = fstab::read(&root, limits).into();
     guest.packages = packages::read(&root, limits).into();
-    guest.units = units::read(&root, limits).into();
+    guest.units = systemd::read(&root, limits).into();
     progress("kernels");
     guest.kernels = Fact::Known(kernels(&root, &boot_entries, wanted, limits));
     progress("initrds");

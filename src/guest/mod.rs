@@ -13,10 +13,10 @@ pub mod os_release;
 pub mod packages;
 pub mod pe;
 pub mod root;
-pub mod units;
+pub mod systemd;
 
 pub use facts::{
-    Attempt, BootEntry, ConfigOption, Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, Module, ModuleTree,
-    Mount, OsRelease, Package, PartitionTable, Root, SCHEMA, Segment, Unit, Volume,
+    Assignment, Attempt, BootEntry, ConfigOption, Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, Module,
+    ModuleTree, Mount, OsRelease, Package, PartitionTable, Root, SCHEMA, Segment, Setting, Unit, UnitStart, Volume,
 };
 pub use inspect::{Input, Options, inspect};

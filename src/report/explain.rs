@@ -55,10 +55,10 @@ fn explain_check(check: &Check) -> String {
     let mut earns: Vec<&str> = PROPERTIES.iter().filter(|p| p.needs.contains(&check.id)).map(|p| p.key).collect();
     earns.dedup();
     let earns = if earns.is_empty() { String::new() } else { format!("earns: {}\n", earns.join(", ")) };
-    let Check { id, summary, why, fix, source, .. } = check;
+    let Check { id, summary, why, detects, fix, source, .. } = check;
     let facts = facts.join(", ");
     format!(
-        "{id}: {summary}\n\nwhy: {why}\n\nfix: {fix}\n{families}\nseverity:\n{levels}\n{earns}facts: {facts}\nsource: {source}\n"
+        "{id}: {summary}\n\nwhy: {why}\n\ndetected by: {detects}\n\nfix: {fix}\n{families}\nseverity:\n{levels}\n{earns}facts: {facts}\nsource: {source}\n"
     )
 }
 

@@ -8,6 +8,7 @@ mod assess;
 mod fstab;
 mod spec;
 mod tally;
+mod unit;
 mod view;
 
 pub use assess::{BusState, FeatureState, Finding, Outcome, Report, Summary, assess, exit_code};

@@ -2,7 +2,9 @@
 
 use super::Options;
 use crate::fact::{Fact, Gap, Listing};
-use crate::guest::{BootEntry, Guest, Image, Initrd, Kernel, Mount, OsRelease, Package, PartitionTable, Root, Volume};
+use crate::guest::{
+    BootEntry, Guest, Image, Initrd, Kernel, Mount, OsRelease, Package, PartitionTable, Root, Setting, Unit, Volume,
+};
 use std::cell::RefCell;
 use std::collections::HashSet;
 
@@ -31,6 +33,8 @@ pub enum FactName {
     Packages,
     /// `units`
     Units,
+    /// `manager`
+    Manager,
 }
 
 impl FactName {
@@ -48,6 +52,7 @@ impl FactName {
             Self::Fstab => "fstab",
             Self::Packages => "packages",
             Self::Units => "units",
+            Self::Manager => "manager",
         }
     }
 }
@@ -179,4 +184,6 @@ accessors! {
     initrds: Initrds -> Listing<Initrd>;
     fstab: Fstab -> Option<Listing<Mount>>;
     packages: Packages -> Listing<Package>;
+    units: Units -> Listing<Unit>;
+    manager: Manager -> Listing<Setting>;
 }

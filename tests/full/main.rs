@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "test code")]
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
 
+mod boot;
 mod build;
 #[path = "../integration/common.rs"]
 mod common;

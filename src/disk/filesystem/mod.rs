@@ -2,7 +2,7 @@
 
 mod cache;
 mod directory;
-mod ext4;
+mod ext;
 mod fat;
 mod root;
 mod signature;
@@ -70,6 +70,10 @@ pub struct Identity {
 pub trait FileSystem {
     /// Type, UUID and label.
     fn identity(&self) -> Identity;
+    /// Mount options that the file system itself holds, as words of `man 5 ext4`; Linux applies them at every mount.
+    fn mount_options(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Opens a regular file.
     fn open(&self, path: &GuestPath) -> Result<Box<dyn Read + '_>>;
     /// Lists a directory, at most `limit` entries; more are a gap.
@@ -90,7 +94,7 @@ pub struct Driver {
 }
 
 /// File systems that are read, in the order in which they are asked.
-pub const DRIVERS: &[Driver] = &[ext4::DRIVER, fat::DRIVER];
+pub const DRIVERS: &[Driver] = &[ext::DRIVER, fat::DRIVER];
 
 /// Opens the file system of a volume.
 ///

@@ -1,7 +1,7 @@
 //! GUID partition tables: both copies, both checksums, 512- and 4096-byte sectors (UEFI 2.10 §5.3).
 
 use super::mbr::{self, Protection, protection};
-use super::{Partition, Scan, Table, flaw};
+use super::{Extent, Partition, Scan, Table, flaw, overlaps};
 use crate::bytes::{Bytes, le_u16, le_u32, le_u64, slice};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fact::{Flaw, Listing};
@@ -271,22 +271,18 @@ fn partitions(table: &Copy, disk_size: u64, sector: u64, flaws: &mut Vec<Flaw>) 
             label: slice(row, 56, 72).map(label).filter(|label| !label.is_empty()),
         });
     }
-    overlaps(&found, flaws);
+    let extent = |partition: &Partition| Extent {
+        start: partition.start,
+        end: partition.start.saturating_add(partition.size),
+        name: format!("partition {}", partition.number),
+    };
+    overlaps("gpt-partitions-overlap", found.iter().map(extent).collect(), flaws);
+    twins(&found, flaws);
     found
 }
 
-fn overlaps(partitions: &[Partition], flaws: &mut Vec<Flaw>) {
+fn twins(partitions: &[Partition], flaws: &mut Vec<Flaw>) {
     let mut order: Vec<&Partition> = partitions.iter().collect();
-    order.sort_by_key(|partition| (partition.start, partition.number));
-    let mut furthest = (0, 0);
-    for partition in &order {
-        if furthest.0 > partition.start {
-            let found =
-                format!("partitions {} and {} overlap at byte {}", furthest.1, partition.number, partition.start);
-            flaws.push(flaw("gpt-partitions-overlap", found, true));
-        }
-        furthest = furthest.max((partition.start.saturating_add(partition.size), partition.number));
-    }
     order.sort_by(|a, b| a.uuid.cmp(&b.uuid));
     for pair in order.windows(2) {
         if let [a, b] = pair

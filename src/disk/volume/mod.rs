@@ -12,11 +12,11 @@ use crate::limits::Limits;
 /// What stands on a disk.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// `gpt`, as `sfdisk` names it; `None` where the disk has no partition table.
+    /// `gpt` or `dos`, as `sfdisk` names it; `None` where the disk has no partition table.
     pub scheme: Option<&'static str>,
     /// Bytes of a logical sector.
     pub sector_size: u64,
-    /// Disk GUID, as `blkid` prints PTUUID.
+    /// Disk GUID or MBR signature, as `blkid` prints PTUUID.
     pub id: Option<String>,
     /// Copies that disagree, overlaps, partitions past the end.
     pub flaws: Listing<Flaw>,
@@ -35,7 +35,7 @@ pub struct Partition {
     pub start: u64,
     /// Bytes.
     pub size: u64,
-    /// Type GUID, lower case; empty for the whole disk.
+    /// Type GUID, lower case, or MBR type (`0x83`); empty for the whole disk.
     pub kind: String,
     /// PARTUUID, lower case.
     pub uuid: Option<String>,
@@ -66,6 +66,29 @@ pub fn scan(disk: &Bytes, limits: &Limits) -> Result<Scan> {
         }
     }
     Ok(Scan::default())
+}
+
+/// Bytes that a partition or a table takes.
+struct Extent {
+    start: u64,
+    end: u64,
+    name: String,
+}
+
+/// Every pair of neighbours that share bytes is a flaw.
+fn overlaps(id: &str, mut extents: Vec<Extent>, flaws: &mut Vec<Flaw>) {
+    extents.sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
+    let mut furthest: Option<&Extent> = None;
+    for extent in &extents {
+        match furthest {
+            Some(before) if before.end > extent.start => {
+                let found = format!("{} and {} overlap at byte {}", before.name, extent.name, extent.start);
+                flaws.push(flaw(id, found, true));
+            }
+            _ => {}
+        }
+        furthest = furthest.filter(|before| before.end >= extent.end).or(Some(extent));
+    }
 }
 
 fn flaw(id: &str, found: impl Into<String>, fatal: bool) -> Flaw {

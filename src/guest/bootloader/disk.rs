@@ -171,18 +171,30 @@ impl Disk {
         if disk != "hd0" {
             return Found::Nowhere;
         }
-        let digits = ["gpt", "msdos"].iter().find_map(|scheme| partition.strip_prefix(scheme)).unwrap_or(partition);
-        match digits {
+        let schemes = ["gpt", "msdos"];
+        let named = schemes.iter().find_map(|scheme| Some((*scheme, partition.strip_prefix(scheme)?)));
+        let (scheme, digits) = named.map_or((None, partition), |(scheme, digits)| (Some(scheme), digits));
+        let found = match digits {
             "" => self.numbered(0),
             digits => digits.parse().map_or(Found::Nowhere, |number| self.numbered(number)),
+        };
+        match found {
+            Found::At(index) if scheme.is_some_and(|scheme| scheme != self.grub_scheme(index)) => Found::Nowhere,
+            found => found,
         }
+    }
+
+    /// The partition scheme of a volume, as GRUB names it.
+    fn grub_scheme(&self, index: usize) -> &'static str {
+        let kind = self.volumes.get(index).map_or("", |volume| volume.kind.as_str());
+        if kind.starts_with("0x") { "msdos" } else { "gpt" }
     }
 
     /// The name that [`Self::grub_device`] reads back.
     pub(crate) fn grub_name(&self, index: usize) -> String {
         match self.volumes.get(index).and_then(|volume| volume.number) {
             Some(0) | None => "hd0".to_owned(),
-            Some(number) => format!("hd0,gpt{number}"),
+            Some(number) => format!("hd0,{}{number}", self.grub_scheme(index)),
         }
     }
 }
@@ -259,7 +271,7 @@ pub(crate) mod tests {
         }
         for (name, expected) in [
             ("hd0,gpt1", Found::At(0)),
-            ("hd0,msdos15", Found::At(1)),
+            ("hd0,msdos15", Found::Nowhere),
             ("hd0,1", Found::At(0)),
             ("hd0", Found::Nowhere),
             ("hd1,gpt1", Found::Nowhere),
@@ -268,6 +280,13 @@ pub(crate) mod tests {
             assert_eq!(disk.grub_device(name), expected, "{name}");
         }
         assert_eq!(disk.grub_device(&disk.grub_name(1)), Found::At(1));
+        let mut dos = volume(5, Memory::new("ext4", "aaaa-1", ""));
+        dos.kind = "0x83".to_owned();
+        let disk = Disk::new(vec![dos], &Limits::default());
+        assert_eq!(disk.grub_name(0), "hd0,msdos5");
+        for (name, expected) in [("hd0,msdos5", Found::At(0)), ("hd0,5", Found::At(0)), ("hd0,gpt5", Found::Nowhere)] {
+            assert_eq!(disk.grub_device(name), expected, "{name}");
+        }
     }
 
     #[test]

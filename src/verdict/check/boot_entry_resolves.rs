@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     summary: "the boot entries name kernels and initrds that are there and can be started",
     broken: "a boot entry cannot be started",
     why: "Without boot code or a loader for UEFI nothing is started at all. The loader stops at a file that is not there; Linux panics when it does not unpack the initrd or finds no /init in it.",
+    detects: "Every boot entry is read as the loader evaluates it, the default one as the firmware reaches it. Its kernel and initrds are looked up in the root tree, the kernel's header is read, the initrds are unpacked as Linux unpacks them and searched for /init; the first sector, the BIOS boot partition and the ESP say which firmware starts the loader.",
     fix: "Build the initrd again, and let the boot loader write its configuration again.",
     family_fixes: &[
         ("debian", "update-initramfs -u -k all && update-grub"),
@@ -37,7 +38,7 @@ fn judge_firmware(view: &View<'_>, tally: &mut Tally) {
             Fact::Known(names) if names.is_empty() => {
                 let loader = loader_of(view, entry);
                 let found = format!(
-                    "no firmware starts this loader: neither boot code for BIOS in the first sector with GRUB's core in a BIOS boot partition, nor a program for UEFI at {loader}"
+                    "no firmware starts this loader: neither boot code for BIOS in the first sector that leads to a loader, nor a program for UEFI at {loader}"
                 );
                 let evidence = Evidence::at(entry.config.clone(), found).entry(entry.id.clone());
                 tally

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     summary: "root= names exactly one file system of the image, the root",
     broken: "root= does not lead to the root file system",
     why: "A kernel whose root= matches nothing waits for it and stops in the initramfs shell; one that matches two volumes takes either.",
+    detects: "root= of each boot entry is looked up among the UUIDs and labels of all partitions and file systems of the image, upper and lower case as the initrd compares them, and must lead to the one that holds the root tree; the mount options beside it (rootflags, rootfstype, init) must not lead elsewhere.",
     fix: "Write root=UUID=… of the root file system, as blkid prints it, into the boot loader's configuration.",
     family_fixes: &[("debian", "update-grub"), ("fedora", "grubby --update-kernel=ALL --args=root=UUID=…")],
     source: "Linux init/do_mounts.c and block/early-lookup.c (without an initrd only PARTUUID and PARTLABEL); man 7 dracut.cmdline",

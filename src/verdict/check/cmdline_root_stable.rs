@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     summary: "root= names the root file system independently of the disk bus",
     broken: "root= follows the disk bus",
     why: "/dev/vda1 on virtio-blk is /dev/sda1 on virtio-scsi: the same image does not find its root on the other bus.",
+    detects: "The last root= of each boot entry's command line, with the loader's variables and the kernel's built-in command line, must be UUID=, LABEL=, PARTUUID=, PARTLABEL=, their links in /dev/disk, a device-mapper name or a network root.",
     fix: "Write root=UUID=… as blkid prints it into the boot loader's configuration.",
     family_fixes: &[
         (

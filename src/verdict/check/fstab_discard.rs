@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     summary: "file systems are mounted with discard",
     broken: "a file system is mounted without discard",
     why: "Without discard, blocks of deleted files stay allocated in the cloud's storage until fstrim runs.",
+    detects: "The options of every row of /etc/fstab that mounts ext4, xfs, btrfs or f2fs, except /boot; the last of discard and nodiscard counts.",
     fix: "Add discard to the options of the row in /etc/fstab, or enable fstrim.timer instead.",
     family_fixes: &[],
     source: "man 8 mount, man 5 ext4, man 5 xfs, man 5 btrfs (discard)",

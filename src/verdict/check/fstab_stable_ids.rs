@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     summary: "file systems are mounted by UUID or label",
     broken: "a file system is mounted by its bus name",
     why: "Device names follow the disk bus: /dev/vda on virtio-blk is /dev/sda on virtio-scsi; a row that waits for the wrong one ends in emergency mode.",
+    detects: "The first field of every row of /etc/fstab is read as libmount reads it, octal escapes and quotes resolved. sd*, vd*, xvd*, hd*, nvme*, by-path and by-id are bus names; UUID, LABEL, PARTUUID, PARTLABEL, their links, LVM and network names are not. Rows with nofail or noauto weigh less.",
     fix: "Replace the device name in /etc/fstab with UUID=, as blkid prints it.",
     family_fixes: &[],
     source: "man 5 fstab; Nova user guide, block device mapping: device names are not guaranteed",

@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     summary: "every volume that fstab names is in the image",
     broken: "fstab names a volume that is not in the image",
     why: "systemd waits 90 seconds for a device that never comes, and a required one that stays away ends in emergency mode, without network.",
+    detects: "The first field of every row of /etc/fstab is looked up among the UUIDs and labels of all partitions and file systems of the image: there must be exactly one, of the type that the row says, and for / the root. Rows with nofail or noauto weigh less.",
     fix: "Remove the row from /etc/fstab, add nofail to it, or name a file system that is in the image.",
     family_fixes: &[],
     source: "man 5 fstab; man 5 systemd.mount (nofail, x-systemd.device-timeout)",

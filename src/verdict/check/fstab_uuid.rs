@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     summary: "file systems are mounted by UUID",
     broken: "a file system is mounted by its label",
     why: "An attached volume that was made from the same image carries the same label; which of the two is mounted is then chance.",
+    detects: "The first field of every row of /etc/fstab: LABEL and PARTLABEL are listed, UUID and PARTUUID pass.",
     fix: "Replace LABEL= in /etc/fstab with UUID=, as blkid prints it.",
     family_fixes: &[],
     source: "man 5 fstab",

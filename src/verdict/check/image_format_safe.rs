@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     summary: "the image file and its partition table are whole and safe",
     broken: "the image file is damaged, unsafe or refused by OpenStack",
     why: "Glance and Nova refuse unsafe images, QEMU refuses corrupt ones, and two copies of a partition table that disagree boot differently on every firmware.",
+    detects: "The image's header and tables are read as QEMU reads them (dirty and corrupt bits, backing and data files, unknown features, clusters that overlap or lie past the end) and as Glance inspects them; both copies of the partition table are compared with their checksums, and partitions with each other and with the disk's end.",
     fix: "Write the image anew with `qemu-img convert`, and the partition table with `sgdisk --verify` and its repair commands.",
     family_fixes: &[],
     source: "QEMU docs/interop/qcow2.rst; UEFI 2.10 chapter 5; oslo.utils imageutils.format_inspector",

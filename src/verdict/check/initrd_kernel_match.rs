@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     summary: "the initrd's modules are built for the kernel that it is started with",
     broken: "the initrd's modules are not this kernel's",
     why: "modprobe looks only in /lib/modules/VERSION of the running kernel, and Linux refuses modules of another version (vermagic).",
+    detects: "The version in the kernel's header, never its file name, is compared with the module folders of its initrds, with the vermagic of each module that was read, and the kernel's architecture with the ELF header of each. A kernel that needs no module to mount its root passes without any.",
     fix: "Build the initrd again for the version of the kernel that the boot entry starts.",
     family_fixes: &[
         ("dracut", "dracut -f --regenerate-all"),

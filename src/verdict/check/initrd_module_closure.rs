@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     summary: "the initrd's boot drivers find everything they depend on",
     broken: "a boot driver lacks a module that it depends on",
     why: "modprobe loads a module only after all modules that it depends on; one that is missing in the initrd stops the whole chain, and the root disk with it.",
+    detects: "depends= of each boot driver's .modinfo is followed through the files of the initrds to the end; each name must be built in or a file of the kernel's version that modules.dep.bin names. The root file system's driver is one of them. A softdep that is missing is a note.",
     fix: "Build the initrd of every kernel again with its own tool, which copies dependencies along.",
     family_fixes: &[
         ("dracut", "dracut -f --regenerate-all"),

@@ -11,6 +11,7 @@ pub(super) const PCI: Check = Check {
     summary: "the kernel reaches virtio devices before the root file system is mounted",
     broken: "the kernel cannot reach any virtio device",
     why: "Every virtio disk and network card of a Nova instance hangs on virtio_pci; without it the kernel finds no root disk and stops in the initramfs shell.",
+    detects: "virtio_pci: Built in is what modules.builtin of the kernel's version or its config says; a file counts where it is in an initrd of the boot entry, under the kernel's version, indexed by depmod and with a .modinfo that can be read. Every attempt of every entry is judged, the default ones as errors.",
     fix: "Add virtio_pci to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
         (
@@ -39,6 +40,7 @@ pub(super) const BLK: Check = Check {
     summary: "the kernel can mount its root from a virtio-blk disk",
     broken: "the kernel cannot reach a virtio-blk disk",
     why: "With hw_disk_bus=virtio, and where an image says nothing, the root disk is virtio-blk; without its driver the kernel stops in the initramfs shell.",
+    detects: "virtio_blk: Built in is what modules.builtin of the kernel's version or its config says; a file counts where it is in an initrd of the boot entry, under the kernel's version, indexed by depmod and with a .modinfo that can be read. Every attempt of every entry is judged, the default ones as errors.",
     fix: "Add virtio_blk to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
         (
@@ -67,6 +69,7 @@ pub(super) const SCSI: Check = Check {
     summary: "the kernel can mount its root from a virtio-scsi disk",
     broken: "the kernel cannot reach a virtio-scsi disk",
     why: "With hw_disk_bus=scsi and hw_scsi_model=virtio-scsi the root disk hangs on virtio_scsi, scsi_mod and sd_mod; without one of them the kernel stops in the initramfs shell.",
+    detects: "virtio_scsi, scsi_mod and sd_mod: Built in is what modules.builtin of the kernel's version or its config says; a file counts where it is in an initrd of the boot entry, under the kernel's version, indexed by depmod and with a .modinfo that can be read. Every attempt of every entry is judged, the default ones as errors.",
     fix: "Add virtio_scsi and sd_mod to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
         (

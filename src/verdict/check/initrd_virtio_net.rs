@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     summary: "the kernel drives a virtio network card as early as it needs it",
     broken: "the kernel does not find virtio_net in its initrd",
     why: "Nova's network card is virtio-net: without its driver the instance has no network, and an initrd that needs the network (ip=, netroot=, a root on nfs) waits for it before the root file system is there.",
+    detects: "virtio_net is looked for among what is built into the kernel, then in the initrds of each boot entry, then in the root tree's /lib/modules of the kernel's version. Only the root tree is enough, unless the command line makes the initrd use the network, or --require-in-initrd asks for it.",
     fix: "Add virtio_net to the modules of the initrd, and build the initrd of every kernel again.",
     family_fixes: &[
         (

@@ -30,6 +30,8 @@ pub struct Check {
     pub broken: &'static str,
     /// What goes wrong without it.
     pub why: &'static str,
+    /// How it is detected: what is read, and what counts.
+    pub detects: &'static str,
     /// How to mend it, wherever no family has its own way.
     pub fix: &'static str,
     /// How to mend it in a family of distributions: an `ID` or `ID_LIKE` of os-release, and the command. `dracut`
@@ -148,7 +150,11 @@ mod tests {
             for text in [check.summary, check.broken] {
                 assert!(!text.is_empty() && !text.ends_with('.') && text.starts_with(char::is_lowercase), "{text}");
             }
-            assert!(![check.why, check.fix, check.source].contains(&"") && !check.reads.is_empty(), "{}", check.id);
+            assert!(
+                ![check.why, check.detects, check.fix, check.source].contains(&"") && !check.reads.is_empty(),
+                "{}",
+                check.id
+            );
         }
     }
 

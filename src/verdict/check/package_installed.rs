@@ -9,6 +9,7 @@ pub(super) const AGENT: Check = Check {
     summary: "the QEMU guest agent is installed",
     broken: "the QEMU guest agent is not installed",
     why: "hw_qemu_guest_agent=yes only gives the instance a channel; without the agent on it nobody freezes file systems for a snapshot or sets a password.",
+    detects: "The package database is asked for qemu-guest-agent or qemu-ga in a state that counts as installed.",
     fix: "Install the package qemu-guest-agent.",
     family_fixes: &[
         ("debian", "apt-get install qemu-guest-agent"),
@@ -29,6 +30,7 @@ pub(super) const WATCHDOG: Check = Check {
     summary: "a watchdog daemon is installed",
     broken: "no watchdog daemon is installed",
     why: "hw_watchdog_action only arms once something in the guest opens /dev/watchdog; without a daemon a crashed instance stays down.",
+    detects: "The package database is asked for watchdog in a state that counts as installed.",
     fix: "Install the package watchdog; or let systemd feed the watchdog with RuntimeWatchdogSec=60 in /etc/systemd/system.conf.",
     family_fixes: &[
         ("debian", "apt-get install watchdog; or set RuntimeWatchdogSec=60 in /etc/systemd/system.conf"),

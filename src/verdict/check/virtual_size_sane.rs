@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     summary: "the virtual disk holds its partitions and is not much larger",
     broken: "the virtual disk's size does not suit what is on it",
     why: "Nova refuses a flavor whose disk is smaller than the virtual size, so empty space makes every instance dearer; partitions past the end are lost.",
+    detects: "The virtual size is compared with sectors of 512 bytes, with the end of every partition and of the partition table, and with four times the end of the last partition.",
     fix: "Shrink or grow the virtual disk with `qemu-img resize`; the root file system grows at first boot.",
     family_fixes: &[],
     source: "Nova virt/libvirt/imagebackend.py (verify_base_size); Glance min_disk",

@@ -6,6 +6,7 @@
 mod filesystems;
 mod gpt;
 mod hostile;
+mod mbr;
 mod qcow2;
 
 use crate::common::tool;

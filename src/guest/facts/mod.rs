@@ -1,5 +1,13 @@
 //! The facts: plain data, collected once, judged by pure functions. `bootworthy.facts/1`.
 
+mod modules;
+mod services;
+mod system;
+
+pub use modules::{Initrd, Module, ModuleTree, Segment};
+pub use services::{Assignment, Setting, Unit, UnitStart};
+pub use system::{Mount, OsRelease, Package};
+
 use crate::fact::{Fact, Flaw, Listing};
 use serde::{Deserialize, Serialize};
 
@@ -41,9 +49,12 @@ pub struct Guest {
     /// Package database.
     #[serde(default)]
     pub packages: Fact<Listing<Package>>,
-    /// Unit files and links of systemd's folders.
+    /// systemd's units, as they will be at the first boot.
     #[serde(default)]
     pub units: Fact<Listing<Unit>>,
+    /// systemd's own settings (`[Manager]`), merged over system.conf and its drop-ins, in the order in which they are read.
+    #[serde(default)]
+    pub manager: Fact<Listing<Setting>>,
 }
 
 /// The image file itself.
@@ -118,6 +129,10 @@ pub struct Filesystem {
     /// LABEL.
     #[serde(default)]
     pub label: Fact<Option<String>>,
+    /// Mount options that it holds itself (`tune2fs -o` and `-E mount_opts=`), as words; they come before those of
+    /// fstab, which may take them back.
+    #[serde(default)]
+    pub mount_options: Fact<Vec<String>>,
 }
 
 /// The root file system.
@@ -127,30 +142,6 @@ pub struct Root {
     pub volume: Option<u32>,
     /// How it was chosen: `named by root=UUID=… of the default entry`, `the only candidate, found by content`, `named by --root`.
     pub chosen: String,
-}
-
-/// os-release, keys as the file has them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OsRelease {
-    /// Where it was read: `/etc/os-release` or `/usr/lib/os-release`.
-    pub path: String,
-    /// `ID`, `linux` when the file has none (man 5 os-release).
-    pub id: String,
-    /// `ID_LIKE`, split.
-    #[serde(default)]
-    pub id_like: Vec<String>,
-    /// `VERSION_ID`.
-    #[serde(default)]
-    pub version_id: Option<String>,
-    /// `VERSION_CODENAME`.
-    #[serde(default)]
-    pub version_codename: Option<String>,
-    /// `PRETTY_NAME`.
-    #[serde(default)]
-    pub pretty_name: Option<String>,
-    /// CPU architecture of the userland, from the ELF header of init or the shell: `x86_64`, `aarch64` …
-    #[serde(default)]
-    pub architecture: Fact<String>,
 }
 
 /// One thing a boot loader offers.
@@ -236,144 +227,4 @@ pub struct ConfigOption {
     pub value: String,
     /// Line, from 1.
     pub line: u32,
-}
-
-/// `/lib/modules/VERSION` of the root tree, or the same folder of an initrd.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModuleTree {
-    /// The folder as it is called in the tree: `/usr/lib/modules/6.1.0-56-cloud-amd64`.
-    pub path: String,
-    /// Its last component.
-    pub version: String,
-    /// Module files, sorted by path relative to the folder.
-    #[serde(default)]
-    pub files: Fact<Listing<String>>,
-    /// Module names of modules.builtin, `-` as `_`, sorted; `null` when there is no such file.
-    #[serde(default)]
-    pub builtin: Fact<Option<Vec<String>>>,
-    /// What was read of the modules that checks ask for, and of all they depend on.
-    #[serde(default)]
-    pub modules: Fact<Listing<Module>>,
-}
-
-/// The `.modinfo` of one module file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Module {
-    /// `-` as `_`.
-    pub name: String,
-    /// Relative to the folder.
-    pub path: String,
-    /// `depends=`, normalised.
-    pub depends: Vec<String>,
-    /// `softdep=`, as written.
-    #[serde(default)]
-    pub softdeps: Vec<String>,
-    /// `alias=`, as written; only of the modules that checks ask for by alias.
-    #[serde(default)]
-    pub aliases: Vec<String>,
-    /// `vermagic=`.
-    pub vermagic: String,
-    /// What it is compiled for, from its ELF header, spelled as [`Kernel::architecture`].
-    #[serde(default)]
-    pub machine: Fact<String>,
-    /// Whether modprobe finds it by name: /lib/modules leads to its folder, whose modules.dep.bin names this file and
-    /// the files of what it depends on.
-    #[serde(default)]
-    pub is_indexed: Fact<bool>,
-    /// Whether the folder's modules.alias.bin leads from each of its aliases to it.
-    #[serde(default)]
-    pub is_aliased: Fact<bool>,
-}
-
-/// An initrd file, all segments together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Initrd {
-    /// Path in the guest's tree, or as the user named it.
-    pub path: String,
-    /// `false` when a boot entry names it and there is no such file.
-    #[serde(default)]
-    pub exists: Fact<bool>,
-    /// Bytes as stored.
-    #[serde(default)]
-    pub size: Fact<u64>,
-    /// In file order.
-    #[serde(default)]
-    pub segments: Fact<Listing<Segment>>,
-    /// What Linux refuses or overlooks.
-    #[serde(default)]
-    pub flaws: Fact<Listing<Flaw>>,
-    /// `/init` (or `/linuxrc`-less systemd's `/init` link) is there.
-    #[serde(default)]
-    pub has_init: Fact<bool>,
-    /// Module folders, one per kernel version.
-    #[serde(default)]
-    pub modules: Fact<Listing<ModuleTree>>,
-}
-
-/// One archive within an initrd file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Segment {
-    /// First byte in the file.
-    pub offset: u64,
-    /// `none`, `gzip`, `zstd`, `xz` …
-    pub compression: String,
-    /// Bytes as stored.
-    pub size: u64,
-    /// Bytes unpacked.
-    pub unpacked: u64,
-    /// Entries of the archive, without the trailer.
-    pub entries: u64,
-    /// Module files among them.
-    pub modules: u64,
-    /// Microcode files (`kernel/x86/microcode/*`) among them.
-    pub microcode: u64,
-}
-
-/// One row of fstab.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mount {
-    /// Line, from 1.
-    pub line: u32,
-    /// The line as it stands.
-    pub text: String,
-    /// `fs_spec`, octal escapes and quotes resolved as libmount does.
-    pub spec: String,
-    /// `fs_file`.
-    pub target: String,
-    /// `fs_vfstype`.
-    pub fstype: String,
-    /// `fs_mntops`, split at commas.
-    pub options: Vec<String>,
-    /// `fs_freq`, 0 when missing.
-    pub freq: i64,
-    /// `fs_passno`, 0 when missing.
-    pub passno: i64,
-}
-
-/// An installed package.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Package {
-    /// Name.
-    pub name: String,
-    /// Epoch; `null` when none is written.
-    pub epoch: Option<u64>,
-    /// Upstream version.
-    pub version: String,
-    /// Debian revision or RPM release; `null` when there is none.
-    pub release: Option<String>,
-    /// Architecture, in the database's spelling.
-    pub arch: Option<String>,
-    /// The database's word for anything but properly installed: `config-files`, `half-configured`, `unpacked` …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
-}
-
-/// A name in one of systemd's unit folders.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unit {
-    /// Path in the guest's tree, `/etc/systemd/system/multi-user.target.wants/ssh.service`.
-    pub path: String,
-    /// Target, where it is a link (`/dev/null` masks).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<String>,
 }

@@ -1,0 +1,95 @@
+//! Facts of initrds and of the modules in them or in the root tree.
+
+use crate::fact::{Fact, Flaw, Listing};
+use serde::{Deserialize, Serialize};
+
+/// `/lib/modules/VERSION` of the root tree, or the same folder of an initrd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleTree {
+    /// The folder as it is called in the tree: `/usr/lib/modules/6.1.0-56-cloud-amd64`.
+    pub path: String,
+    /// Its last component.
+    pub version: String,
+    /// Module files, sorted by path relative to the folder.
+    #[serde(default)]
+    pub files: Fact<Listing<String>>,
+    /// Module names of modules.builtin, `-` as `_`, sorted; `null` when there is no such file.
+    #[serde(default)]
+    pub builtin: Fact<Option<Vec<String>>>,
+    /// What was read of the modules that checks ask for, and of all they depend on.
+    #[serde(default)]
+    pub modules: Fact<Listing<Module>>,
+}
+
+/// The `.modinfo` of one module file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// `-` as `_`.
+    pub name: String,
+    /// Relative to the folder.
+    pub path: String,
+    /// `depends=`, normalised.
+    pub depends: Vec<String>,
+    /// `softdep=`, as written.
+    #[serde(default)]
+    pub softdeps: Vec<String>,
+    /// `alias=`, as written; only of the modules that checks ask for by alias.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// `vermagic=`.
+    pub vermagic: String,
+    /// What it is compiled for, from its ELF header, spelled as [`Kernel::architecture`].
+    #[serde(default)]
+    pub machine: Fact<String>,
+    /// Whether modprobe finds it by name: /lib/modules leads to its folder, whose modules.dep.bin names this file and
+    /// the files of what it depends on.
+    #[serde(default)]
+    pub is_indexed: Fact<bool>,
+    /// Whether the folder's modules.alias.bin leads from each of its aliases to it.
+    #[serde(default)]
+    pub is_aliased: Fact<bool>,
+}
+
+/// An initrd file, all segments together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Initrd {
+    /// Path in the guest's tree, or as the user named it.
+    pub path: String,
+    /// `false` when a boot entry names it and there is no such file.
+    #[serde(default)]
+    pub exists: Fact<bool>,
+    /// Bytes as stored.
+    #[serde(default)]
+    pub size: Fact<u64>,
+    /// In file order.
+    #[serde(default)]
+    pub segments: Fact<Listing<Segment>>,
+    /// What Linux refuses or overlooks.
+    #[serde(default)]
+    pub flaws: Fact<Listing<Flaw>>,
+    /// `/init` (or `/linuxrc`-less systemd's `/init` link) is there.
+    #[serde(default)]
+    pub has_init: Fact<bool>,
+    /// Module folders, one per kernel version.
+    #[serde(default)]
+    pub modules: Fact<Listing<ModuleTree>>,
+}
+
+/// One archive within an initrd file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// First byte in the file.
+    pub offset: u64,
+    /// `none`, `gzip`, `zstd`, `xz` …
+    pub compression: String,
+    /// Bytes as stored.
+    pub size: u64,
+    /// Bytes unpacked.
+    pub unpacked: u64,
+    /// Entries of the archive, without the trailer.
+    pub entries: u64,
+    /// Module files among them.
+    pub modules: u64,
+    /// Microcode files (`kernel/x86/microcode/*`) among them.
+    pub microcode: u64,
+}
