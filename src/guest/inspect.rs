@@ -4,13 +4,13 @@ use super::bootloader::bios;
 use super::root::{OpenVolume, Tree, assemble};
 use super::{
     BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, agent,
-    crypttab, fstab, initrd, kernel, login, modules, os_release, packages, selinux, systemd, watchdog,
+    crypttab, fstab, initrd, kernel, login, modules, os_release, packages, pe, selinux, systemd, watchdog,
 };
 use crate::bytes::{Bytes, Stream, Window};
 use crate::disk::filesystem::{self, Directory, Identity};
 use crate::disk::image::{self, Opened, Overlays};
 use crate::disk::volume::{self, Partition, Scan};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::fact::{Fact, Gap, Listing};
 use crate::limits::Limits;
 use rustix::fd::OwnedFd;
@@ -358,12 +358,14 @@ fn initrd_at(root: &filesystem::Root, path: &str, wanted: &[String], limits: &Li
         has_init: Fact::Unknown(gap.clone()),
         modules: Fact::Unknown(gap),
     };
-    match (root.exists(path), root.metadata(path)) {
-        (Ok(false), _) => failed(Fact::Known(false), Gap::at(path, "there is no such file")),
-        (Err(error), _) | (_, Err(error)) => failed(Fact::Unknown(error.clone().into()), error.into()),
-        (Ok(true), Ok(metadata)) => {
-            let open = || -> Result<Box<dyn Read + '_>> { root.open(path) };
-            initrd::inspect(path, metadata.size, &open, wanted, limits)
+    match pe::size(root, path) {
+        Err(error) if error.kind == ErrorKind::NotFound => {
+            failed(Fact::Known(false), Gap::at(path, "there is no such file"))
+        }
+        Err(error) => failed(Fact::Unknown(error.clone().into()), error.into()),
+        Ok(size) => {
+            let open = || -> Result<Box<dyn Read + '_>> { pe::open(root, path) };
+            initrd::inspect(path, size, &open, wanted, limits)
         }
     }
 }

@@ -16,6 +16,7 @@ mod memory;
 pub mod modules;
 pub mod os_release;
 pub mod packages;
+pub mod pe;
 pub mod root;
 pub mod selinux;
 pub mod systemd;

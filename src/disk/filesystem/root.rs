@@ -35,6 +35,11 @@ impl Root {
         Ok(())
     }
 
+    /// Makes `filesystem` readable as `name`, beside what the guest mounts; no folder shows it.
+    pub fn attach(&mut self, name: &str, filesystem: Rc<dyn FileSystem>) {
+        self.mounts.push((GuestPath::new(name), filesystem));
+    }
+
     /// Mount points with their file systems, in mount order.
     pub fn mounts(&self) -> impl Iterator<Item = (&GuestPath, &dyn FileSystem)> {
         self.mounts.iter().map(|(path, filesystem)| (path, filesystem.as_ref()))

@@ -2,10 +2,14 @@
 
 pub mod bios;
 pub(crate) mod disk;
+pub(crate) mod entry;
+mod extlinux;
 pub(crate) mod grub;
+mod systemd_boot;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod uefi;
+mod uki;
 
 pub use disk::OpenVolume;
 
@@ -13,13 +17,13 @@ use crate::bytes::read_capped;
 use crate::disk::filesystem::FileType;
 use crate::error::{ErrorKind, Result};
 use crate::fact::{Fact, Gap, Listing};
-use crate::guest::kernel;
+use crate::guest::{kernel, pe};
 use crate::limits::{KIB, Limits};
 use disk::Disk;
-use grub::{Config, Entry, Place};
+use entry::{Config, Entry, Place};
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use uefi::Loaders;
+use uefi::{Kind, Loader, Loaders};
 
 /// Where GRUB's configuration stands, on the root file system or on one for /boot.
 const MAIN: &[&str] = &["/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/grub/grub.cfg", "/grub2/grub.cfg"];
@@ -28,10 +32,6 @@ const MAIN: &[&str] = &["/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/grub/gr
 const OTHERS: &[&str] = &[
     "/loader/entries",
     "/boot/loader/entries",
-    "/boot/extlinux/extlinux.conf",
-    "/extlinux/extlinux.conf",
-    "/boot/syslinux/syslinux.cfg",
-    "/syslinux/syslinux.cfg",
     "/boot/isolinux/isolinux.cfg",
     "/isolinux/isolinux.cfg",
     "/EFI/Linux",
@@ -39,6 +39,9 @@ const OTHERS: &[&str] = &[
     "/etc/zipl.conf",
     "/boot/grub/menu.lst",
 ];
+
+/// Configurations of one kind that are read of one disk, each with its own budget; a disk with two systems has four.
+const MAX_CONFIGS: usize = 16;
 
 /// Machines that BIOS starts.
 const X86: &[&str] = &["x86_64", "i686"];
@@ -68,9 +71,10 @@ enum Way<'w> {
 pub(crate) fn read(disk: &Disk, bios: &Fact<bool>, limits: &Limits) -> Listing<Reached> {
     let mut menu = Menu::new(disk, bios, limits);
     menu.unopened();
-    let mains = menu.mains();
+    let mains = menu.configs(MAIN);
+    let extlinux = menu.configs(extlinux::PATHS);
     let systems = menu.efi_systems();
-    menu.architectures = systems.iter().flat_map(|(_, architectures)| architectures).copied().collect();
+    menu.architectures = systems.iter().flat_map(|(_, loaders)| loaders).map(|loader| loader.architecture).collect();
     let has_bios = bios.known() == Some(&true);
     if has_bios {
         menu.run(&mains, Way::Bios);
@@ -78,22 +82,19 @@ pub(crate) fn read(disk: &Disk, bios: &Fact<bool>, limits: &Limits) -> Listing<R
             menu.unread("there is boot code for BIOS");
         }
     }
-    for (system, architectures) in &systems {
-        let stubs = menu.stubs(*system);
-        if stubs.is_empty() && menu.is_other_loader(*system) {
-            menu.unread("the EFI system partition starts another loader than GRUB");
-        } else {
-            menu.run(if stubs.is_empty() { &mains } else { &stubs }, Way::Uefi(architectures));
-        }
-        if stubs.is_empty() && mains.is_empty() {
-            menu.unread("there is a loader for UEFI");
-        }
+    for (system, loaders) in &systems {
+        menu.system(*system, loaders, &mains);
     }
-    if !has_bios && systems.is_empty() {
+    let has_none = !has_bios && systems.is_empty();
+    if has_none {
         menu.run(&mains, Way::Nothing);
-        if mains.is_empty() {
-            menu.unread("no boot loader was found");
-        }
+    }
+    // U-Boot reads them where there is no other firmware, and boot code that is not known may be theirs.
+    if has_none || bios.known().is_none() {
+        extlinux.iter().for_each(|config| menu.extlinux(config));
+    }
+    if has_none && mains.is_empty() && extlinux.is_empty() {
+        menu.unread("no boot loader was found");
     }
     Listing { items: menu.entries, gaps: menu.gaps }
 }
@@ -165,22 +166,30 @@ impl<'a> Menu<'a> {
         }
     }
 
-    /// GRUB's main configurations, each once even when links give it two names.
-    fn mains(&mut self) -> Vec<Config> {
+    /// Configurations of one loader, each once even when links give it two names.
+    fn configs(&mut self, paths: &[&str]) -> Vec<Config> {
         let mut found: Vec<(Config, String)> = Vec::new();
         for volume in 0..self.disk.volumes.len() {
-            for path in MAIN {
+            for path in paths {
                 let Some((real, FileType::Regular)) = self.look(volume, path) else { continue };
-                if !found.iter().any(|(config, known)| config.volume == volume && *known == real) {
-                    found.push((Config { volume, path: (*path).to_owned() }, real));
+                if found.iter().any(|(config, known)| config.volume == volume && *known == real) {
+                    continue;
                 }
+                if found.len() >= MAX_CONFIGS {
+                    self.keep(Gap::at(
+                        *path,
+                        format!("more than {MAX_CONFIGS} such configurations: the rest is not read"),
+                    ));
+                    return found.into_iter().map(|(config, _)| config).collect();
+                }
+                found.push((Config { volume, path: (*path).to_owned() }, real));
             }
         }
         found.into_iter().map(|(config, _)| config).collect()
     }
 
-    /// FAT volumes from which UEFI starts a loader, and the architectures of those loaders.
-    fn efi_systems(&mut self) -> Vec<(usize, Vec<&'static str>)> {
+    /// FAT volumes from which UEFI starts a loader, and those loaders.
+    fn efi_systems(&mut self) -> Vec<(usize, Vec<Loader>)> {
         if self.disk.is_directory() {
             return Vec::new();
         }
@@ -189,16 +198,77 @@ impl<'a> Menu<'a> {
         let mut systems = Vec::new();
         for (index, _) in volumes {
             let Ok(root) = self.disk.root(index) else { continue };
-            let Loaders { architectures, gaps } = Loaders::read(root);
+            let Loaders { loaders, gaps } = Loaders::read(root);
             for gap in gaps {
                 self.unseen.get_or_insert(gap.clone());
                 self.keep(gap);
             }
-            if !architectures.is_empty() {
-                systems.push((index, architectures));
+            if !loaders.is_empty() {
+                systems.push((index, loaders));
             }
         }
         systems
+    }
+
+    /// What the loaders of one EFI system partition start; one that is not known is GRUB, unless it looks otherwise.
+    fn system(&mut self, system: usize, loaders: &[Loader], mains: &[Config]) {
+        let mut architectures = Vec::new();
+        for loader in loaders {
+            if !self.loader(system, loader) {
+                architectures.push(loader.architecture);
+            }
+        }
+        if architectures.is_empty() {
+            return;
+        }
+        let has_grub = loaders.iter().any(|loader| loader.kind == Kind::Grub);
+        let stubs = self.stubs(system);
+        if stubs.is_empty() && !has_grub && self.is_other_loader(system) {
+            self.unread("the EFI system partition starts another loader than GRUB");
+        } else {
+            self.run(if stubs.is_empty() { mains } else { &stubs }, Way::Uefi(&architectures));
+        }
+        if stubs.is_empty() && mains.is_empty() {
+            self.unread("there is a loader for UEFI");
+        }
+    }
+
+    /// Reads what a loader starts that is none of GRUB's; whether it is one.
+    fn loader(&mut self, system: usize, loader: &Loader) -> bool {
+        let Ok(root) = self.disk.root(system) else { return false };
+        let way = Way::Uefi(&[loader.architecture]);
+        let listing = match loader.kind {
+            Kind::SystemdBoot(version) => systemd_boot::read(self.disk, system, loader, version, self.limits),
+            Kind::Uki(version) => uki::direct(root, system, &loader.path, version, self.limits),
+            Kind::Kernel => uki::bare(system, &loader.path).into(),
+            Kind::Grub => return false,
+            Kind::Other => {
+                return match loader.behind_shim(root) {
+                    Ok(Some(behind)) if behind.kind != Kind::Other => self.loader(system, &behind),
+                    Ok(_) => false,
+                    Err(error) => {
+                        self.keep(error.into());
+                        false
+                    }
+                };
+            }
+        };
+        self.take(listing, &loader.path, way);
+        true
+    }
+
+    /// Entries of U-Boot's and syslinux's configuration.
+    fn extlinux(&mut self, config: &Config) {
+        let listing = extlinux::read(self.disk, config, self.limits);
+        self.take(listing, &config.path, Way::Nothing);
+    }
+
+    fn take(&mut self, listing: Listing<Entry>, path: &str, way: Way<'_>) {
+        if listing.items.is_empty() && listing.gaps.is_empty() {
+            self.keep(Gap::at(path, "it leads to no entry that starts Linux"));
+        }
+        listing.gaps.into_iter().for_each(|gap| self.keep(gap));
+        listing.items.into_iter().for_each(|entry| self.add(entry, way));
     }
 
     /// Configurations beside the loaders of an EFI system partition.
@@ -206,7 +276,12 @@ impl<'a> Menu<'a> {
         let Ok(root) = self.disk.root(volume) else { return Vec::new() };
         let found = root.glob("/EFI/*/grub.cfg");
         found.gaps.into_iter().for_each(|gap| self.keep(gap));
-        found.items.iter().map(|path| Config { volume, path: path.to_text() }).collect()
+        if found.items.len() > MAX_CONFIGS {
+            let cause = format!("more than {MAX_CONFIGS} such configurations: the rest is not read");
+            self.keep(Gap::at("/EFI/*/grub.cfg", cause));
+        }
+        let paths = found.items.iter().take(MAX_CONFIGS);
+        paths.map(|path| Config { volume, path: path.to_text() }).collect()
     }
 
     fn is_other_loader(&mut self, volume: usize) -> bool {
@@ -240,11 +315,7 @@ impl<'a> Menu<'a> {
         };
         for (config, platform) in configs.iter().flat_map(|config| platforms.iter().map(move |it| (config, it))) {
             let menu = grub::read(self.disk, config, Some(platform), self.limits);
-            if menu.items.is_empty() && menu.gaps.is_empty() {
-                self.keep(Gap::at(config.path.clone(), "it leads to no entry that starts Linux"));
-            }
-            menu.gaps.into_iter().for_each(|gap| self.keep(gap));
-            menu.items.into_iter().for_each(|entry| self.add(entry, way));
+            self.take(menu, &config.path, way);
         }
     }
 
@@ -300,15 +371,19 @@ impl<'a> Menu<'a> {
 
     /// The machine of the kernel that is started first.
     fn architecture(&mut self, entry: &Entry) -> Option<String> {
-        let Place::On(volume, path) = &entry.attempts.first()?.kernel else { return None };
-        let key = (*volume, path.clone());
+        let (volume, path) = match &entry.attempts.first()?.kernel {
+            Place::On(volume, path) => (volume, path.clone()),
+            Place::Section(volume, path, name) => (volume, format!("{path}#{name}")),
+            Place::Elsewhere(_) | Place::Unknown => return None,
+        };
+        let key = (*volume, path);
         if let Some(known) = self.kernels.get(&key) {
             return known.clone();
         }
         let front = |path: &str| -> Result<Vec<u8>> {
-            read_capped(&mut self.disk.root(*volume)?.open(path)?.take(KERNEL_FRONT), KERNEL_FRONT, "kernel")
+            read_capped(&mut pe::open(self.disk.root(*volume)?, path)?.take(KERNEL_FRONT), KERNEL_FRONT, "kernel")
         };
-        let header = front(path).and_then(|front| kernel::parse_header(&front));
+        let header = front(&key.1).and_then(|front| kernel::parse_header(&front));
         let found = header.ok().and_then(|header| header.architecture.known().cloned());
         self.kernels.insert(key, found.clone());
         found

@@ -1,16 +1,15 @@
 //! EFI/BOOT of a FAT volume → the machines on which UEFI starts it without boot variables (UEFI 2.10, §3.5).
 
-use crate::bytes::{le_u16, le_u32, read_capped, slice, text};
+use crate::bytes::{read_capped, slice, text};
 use crate::disk::filesystem::{FileType, Root};
 use crate::error::{ErrorKind, Result};
 use crate::fact::Gap;
-use crate::limits::KIB;
+use crate::guest::pe::{self, Program};
+use crate::limits::MIB;
 use std::io::Read as _;
 
 /// Where UEFI looks, as written; FAT does not know case.
 const FOLDER: &str = "/EFI/BOOT";
-/// Bytes of headers and section table: GRUB's and shim's are below 4 KiB.
-const HEADERS: u64 = 64 * KIB;
 /// `IMAGE_SUBSYSTEM_EFI_APPLICATION` (Microsoft's PE format).
 const EFI_APPLICATION: u16 = 10;
 
@@ -19,18 +18,20 @@ const EFI_APPLICATION: u16 = 10;
 struct Machine {
     /// As kernels name it.
     architecture: &'static str,
+    /// As the Boot Loader Specification names it.
+    short: &'static str,
     loader: &'static str,
     /// `Machine` of the PE header.
     pe: u16,
 }
 
 const MACHINES: &[Machine] = &[
-    Machine { architecture: "x86_64", loader: "BOOTX64.EFI", pe: 0x8664 },
-    Machine { architecture: "aarch64", loader: "BOOTAA64.EFI", pe: 0xaa64 },
-    Machine { architecture: "i686", loader: "BOOTIA32.EFI", pe: 0x014c },
-    Machine { architecture: "armv7l", loader: "BOOTARM.EFI", pe: 0x01c2 },
-    Machine { architecture: "riscv64", loader: "BOOTRISCV64.EFI", pe: 0x5064 },
-    Machine { architecture: "loongarch64", loader: "BOOTLOONGARCH64.EFI", pe: 0x6264 },
+    Machine { architecture: "x86_64", short: "x64", loader: "BOOTX64.EFI", pe: 0x8664 },
+    Machine { architecture: "aarch64", short: "aa64", loader: "BOOTAA64.EFI", pe: 0xaa64 },
+    Machine { architecture: "i686", short: "ia32", loader: "BOOTIA32.EFI", pe: 0x014c },
+    Machine { architecture: "armv7l", short: "arm", loader: "BOOTARM.EFI", pe: 0x01c2 },
+    Machine { architecture: "riscv64", short: "riscv64", loader: "BOOTRISCV64.EFI", pe: 0x5064 },
+    Machine { architecture: "loongarch64", short: "loongarch64", loader: "BOOTLOONGARCH64.EFI", pe: 0x6264 },
 ];
 
 /// The loader's name for a kernel of `architecture`; `None` for those that UEFI does not start.
@@ -41,10 +42,37 @@ pub fn loader(architecture: &str) -> Option<&'static str> {
 /// What a volume offers to UEFI.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Loaders {
-    /// Architectures that have a loader that can be started.
-    pub(super) architectures: Vec<&'static str>,
+    /// Those that can be started.
+    pub(super) loaders: Vec<Loader>,
     /// What could not be looked at.
     pub(super) gaps: Vec<Gap>,
+}
+
+/// A program that UEFI starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Loader {
+    /// As kernels name it.
+    pub(super) architecture: &'static str,
+    /// As the Boot Loader Specification names it.
+    pub(super) short: &'static str,
+    /// Where it stands, as written.
+    pub(super) path: String,
+    pub(super) kind: Kind,
+}
+
+/// What a program is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// systemd-boot, with the number of its version.
+    SystemdBoot(Option<u32>),
+    /// A kernel in systemd's stub, with the number of its version.
+    Uki(Option<u32>),
+    /// A kernel with its own stub.
+    Kernel,
+    /// GRUB, by its section of modules.
+    Grub,
+    /// shim, or what is not known.
+    Other,
 }
 
 impl Loaders {
@@ -68,9 +96,14 @@ impl Loaders {
             let is_its = |machine: &&Machine| machine.loader.as_bytes().eq_ignore_ascii_case(&entry.name);
             let Some(machine) = MACHINES.iter().find(is_its) else { continue };
             let path = format!("{FOLDER}/{}", text(&entry.name));
-            match is_program(root, &path, machine.pe) {
-                Ok(true) => loaders.architectures.push(machine.architecture),
-                Ok(false) => {}
+            match startable(root, &path, machine) {
+                Ok(Some(kind)) => loaders.loaders.push(Loader {
+                    architecture: machine.architecture,
+                    short: machine.short,
+                    path,
+                    kind,
+                }),
+                Ok(None) => {}
                 Err(error) => loaders.gaps.push(error.at(path).into()),
             }
         }
@@ -78,31 +111,88 @@ impl Loaders {
     }
 }
 
-/// Whether the file is an EFI program for this machine, with all of its sections.
-fn is_program(root: &Root, path: &str, machine: u16) -> Result<bool> {
-    let metadata = root.metadata(path)?;
-    if metadata.file_type != FileType::Regular {
-        return Ok(false);
+impl Loader {
+    /// What shim starts: the program beside it that is called like GRUB (shim, `DEFAULT_LOADER`).
+    pub(super) fn behind_shim(&self, root: &Root) -> Result<Option<Self>> {
+        let machine = MACHINES.iter().find(|machine| machine.architecture == self.architecture);
+        let Some(machine) = machine else { return Ok(None) };
+        let path = format!("{FOLDER}/GRUB{}.EFI", machine.short.to_ascii_uppercase());
+        if !root.exists(&path)? {
+            return Ok(None);
+        }
+        let kind = startable(root, &path, machine)?;
+        Ok(kind.map(|kind| Self { path, kind, ..self.clone() }))
     }
-    let headers = read_capped(&mut root.open(path)?.take(HEADERS), HEADERS, "EFI program")?;
-    Ok(is_whole(&headers, metadata.size, machine).unwrap_or(false))
 }
 
-/// Headers of a PE file of `size` bytes; `None` when they are cut short.
-fn is_whole(bytes: &[u8], size: u64, machine: u16) -> Option<bool> {
-    let start = usize::try_from(le_u32(bytes, 0x3c).filter(|_| bytes.starts_with(b"MZ"))?).ok()?;
-    let header = bytes.get(start..)?;
-    let subsystem = le_u16(header, 24 + 68)?;
-    let sections = usize::from(le_u16(header, 6)?);
-    let is_its = slice(header, 0, 4)? == b"PE\0\0" && le_u16(header, 4)? == machine && subsystem == EFI_APPLICATION;
-    let table = header.get(usize::from(le_u16(header, 20)?).checked_add(24)?..)?;
-    let table = slice(table, 0, sections.checked_mul(40)?)?;
-    let is_inside = |section: &[u8]| {
-        let (length, offset) = (le_u32(section, 16)?, le_u32(section, 20)?);
-        Some(length == 0 || u64::from(offset).checked_add(u64::from(length))? <= size)
+/// What the file at `path` is, if it is an EFI program for this machine, with all of its sections.
+fn startable(root: &Root, path: &str, machine: &Machine) -> Result<Option<Kind>> {
+    let metadata = root.metadata(path)?;
+    if metadata.file_type != FileType::Regular {
+        return Ok(None);
+    }
+    let program = pe::read(root, path)?;
+    let program = program.filter(|program| is_whole(program, metadata.size, machine.pe));
+    program.map(|program| kind(root, path, &program)).transpose()
+}
+
+fn is_whole(program: &Program, size: u64, machine: u16) -> bool {
+    let is_inside = |section: &pe::Section| {
+        section.raw_size == 0 || section.offset.checked_add(section.raw_size).is_some_and(|end| end <= size)
     };
-    let are_inside = table.chunks_exact(40).all(|section| is_inside(section) == Some(true));
-    Some(is_its && sections > 0 && are_inside)
+    let is_its = program.machine == machine && program.subsystem == EFI_APPLICATION;
+    is_its && !program.sections.is_empty() && program.sections.iter().all(is_inside)
+}
+
+/// What a program is; one that stands elsewhere than UEFI looks as well.
+pub(super) fn kind(root: &Root, path: &str, program: &Program) -> Result<Kind> {
+    if program.find(".linux").is_some() {
+        return Ok(Kind::Uki(magic(root, path, program)?.as_deref().and_then(|it| number(it, "systemd-stub"))));
+    }
+    // Before systemd 251 the words stood in another section.
+    let magic = magic(root, path, program)?;
+    if let Some(magic) = magic.filter(|magic| magic.contains("LoaderInfo: systemd-boot")) {
+        return Ok(Kind::SystemdBoot(number(&magic, "systemd-boot")));
+    }
+    if program.sections.iter().any(|section| section.name == "mods") {
+        return Ok(Kind::Grub);
+    }
+    let front = read_capped(&mut root.open(path)?.take(KERNEL_FRONT), KERNEL_FRONT, "EFI program")?;
+    let is_kernel = slice(&front, 0x202, 4) == Some(b"HdrS")
+        || [b"ARM\x64".as_slice(), b"RSC\x05"].contains(&slice(&front, 56, 4).unwrap_or_default())
+        || slice(&front, 4, 4) == Some(b"zimg");
+    Ok(if is_kernel { Kind::Kernel } else { Kind::Other })
+}
+
+/// Bytes from the front of a kernel by which it is known.
+const KERNEL_FRONT: u64 = 0x206;
+/// Bytes of the words by which systemd's programs know each other.
+const MAX_MAGIC: u64 = 256;
+/// Bytes of a program in which they are looked for: systemd-boot has 100 KiB.
+const MAX_SEARCHED: u64 = MIB;
+const MAGIC: &[u8] = b"#### LoaderInfo: ";
+
+/// `#### LoaderInfo: systemd-boot 252.39 ####`, from the section for it or anywhere in a small program.
+fn magic(root: &Root, path: &str, program: &Program) -> Result<Option<String>> {
+    if program.find(".sdmagic").is_some() {
+        let mut section = pe::open(root, &format!("{path}#.sdmagic"))?.take(MAX_MAGIC);
+        return Ok(Some(text(&read_capped(&mut section, MAX_MAGIC, "section")?)));
+    }
+    if root.metadata(path)?.size > MAX_SEARCHED {
+        return Ok(None);
+    }
+    let bytes = root.read(path, MAX_SEARCHED)?;
+    let at = bytes.windows(MAGIC.len()).position(|part| part == MAGIC);
+    let rest = at.and_then(|at| bytes.get(at..)).unwrap_or_default();
+    let end = rest.len().min(MAGIC.len().saturating_mul(4));
+    Ok(at.map(|_| text(rest.get(..end).unwrap_or_default())))
+}
+
+/// `252` of `systemd-boot 252.39-1`.
+fn number(magic: &str, name: &str) -> Option<u32> {
+    let (_, rest) = magic.split_once(name)?;
+    let rest = rest.trim_start_matches([' ', 'v']);
+    rest.get(..rest.find(|it: char| !it.is_ascii_digit()).unwrap_or(rest.len()))?.parse().ok()
 }
 
 #[cfg(test)]
@@ -153,8 +243,9 @@ pub(crate) mod tests {
             ("another folder", "/EFI/debian/BOOTX64.EFI", program(X64), &[]),
         ] {
             let root = Memory::new("vfat", "", "").file(path, body).root();
-            let expected = Loaders { architectures: expected.to_vec(), gaps: Vec::new() };
-            assert_eq!(Loaders::read(&root), expected, "{what}");
+            let found = Loaders::read(&root);
+            let architectures: Vec<&str> = found.loaders.iter().map(|loader| loader.architecture).collect();
+            assert_eq!((architectures.as_slice(), found.gaps.len()), (expected, 0), "{what}");
         }
         let folder = Memory::new("vfat", "", "").folder("/EFI/BOOT/BOOTX64.EFI").root();
         assert_eq!(Loaders::read(&folder), Loaders::default());

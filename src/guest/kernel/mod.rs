@@ -8,7 +8,7 @@ use crate::bytes::{le_u16, le_u32, read_capped, slice, text};
 use crate::disk::filesystem::Root;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fact::{Fact, Flaw, Listing};
-use crate::guest::{Kernel, os_release};
+use crate::guest::{Kernel, os_release, pe};
 use crate::limits::Limits;
 use flate2::read::GzDecoder;
 use std::io::Read as _;
@@ -30,7 +30,7 @@ pub struct Header {
 
 /// Reads header and configuration of the kernel at `path`; its modules are left to their own reader.
 pub fn read(root: &Root, path: &str, limits: &Limits) -> Kernel {
-    let front = root.open(path).and_then(|file| read_capped(&mut file.take(HEADER), HEADER, "kernel"));
+    let front = pe::open(root, path).and_then(|file| read_capped(&mut file.take(HEADER), HEADER, "kernel"));
     let exists = match &front {
         Ok(_) => Fact::Known(true),
         Err(error) if error.kind == ErrorKind::NotFound => Fact::Known(false),
@@ -52,8 +52,8 @@ pub fn read(root: &Root, path: &str, limits: &Limits) -> Kernel {
 
 /// Whether the file is as long as its header claims.
 fn flaws(root: &Root, path: &str, claimed: &Result<Option<u64>>) -> Fact<Listing<Flaw>> {
-    let (claimed, size) = match (claimed, root.metadata(path)) {
-        (Ok(claimed), Ok(metadata)) => (*claimed, metadata.size),
+    let (claimed, size) = match (claimed, pe::size(root, path)) {
+        (Ok(claimed), Ok(size)) => (*claimed, size),
         (Err(error), _) => return Fact::Unknown(error.clone().into()),
         (_, Err(error)) => return Fact::Unknown(error.into()),
     };

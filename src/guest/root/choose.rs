@@ -4,7 +4,7 @@ use crate::disk::filesystem::Root;
 use crate::error::{Error, ErrorKind, Result};
 use crate::guest::bootloader::Reached;
 use crate::guest::bootloader::disk::{Disk, Found, OpenVolume};
-use crate::guest::bootloader::grub::Entry;
+use crate::guest::bootloader::entry::Entry;
 use crate::guest::fstab;
 use crate::limits::Limits;
 

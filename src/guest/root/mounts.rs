@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::bootloader::Reached;
 use crate::guest::bootloader::disk::{Disk, Found, OpenVolume};
-use crate::guest::bootloader::grub::Place;
-use crate::guest::{Attempt, BootEntry, Mount, fstab};
+use crate::guest::bootloader::entry::Place;
+use crate::guest::{Attempt, BootEntry, Mount, fstab, pe};
 use crate::limits::Limits;
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -15,6 +15,8 @@ use std::rc::Rc;
 
 /// GPT's "Extended Boot Loader" partition, which systemd mounts on /boot (Discoverable Partitions Specification).
 const XBOOTLDR: &str = "bc13c2ff-59e6-4262-a352-b275fd6f7172";
+/// GPT's EFI system partition.
+const ESP: &str = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
 /// File systems that stand in no volume; `none` and `swap` are rows, not mounts.
 const WITHOUT_VOLUME: &[&str] = &[
     "none",
@@ -114,23 +116,35 @@ impl<'a> Mounts<'a> {
         }
     }
 
-    /// A volume of kernels that no row mounts is /boot: systemd mounts one of that type, people mount others by hand.
+    /// A volume of kernels that no row mounts is /boot: systemd mounts one of that type, people mount others by hand, and
+    /// systemd-gpt-auto-generator the EFI system partition on /efi or /boot. Any other stands under its own name.
     pub(super) fn boot_volumes(&mut self, entries: &[Reached]) {
-        let kernels =
-            entries.iter().flat_map(|reached| &reached.entry.attempts).filter_map(|attempt| match attempt.kernel {
-                Place::On(index, _) => Some(index),
-                _ => None,
-            });
-        let boot = GuestPath::new("/boot");
-        for index in kernels.collect::<BTreeSet<usize>>() {
-            let is_known = self.places.iter().any(|(known, place)| *known == index || *place == boot);
+        let attempts = entries.iter().flat_map(|reached| &reached.entry.attempts);
+        let files = attempts.flat_map(|attempt| std::iter::once(&attempt.kernel).chain(&attempt.initrds));
+        let volumes = files.filter_map(|place| match place {
+            Place::On(index, _) | Place::Section(index, ..) => Some(*index),
+            Place::Elsewhere(_) | Place::Unknown => None,
+        });
+        for index in volumes.collect::<BTreeSet<usize>>() {
+            let is_known = self.places.iter().any(|(known, _)| *known == index);
             let Some(volume) = self.disk.volumes.get(index).filter(|_| !is_known) else { continue };
-            let is_empty = self.root.list(&boot).is_ok_and(|listing| listing.items.is_empty());
             let Ok(filesystem) = volume.filesystem.clone() else { continue };
-            if (volume.kind == XBOOTLDR || is_empty) && self.root.mount(&boot, filesystem).is_ok() {
-                self.places.push((index, boot.clone()));
+            let folders: &[&str] = if volume.kind == ESP { &["/efi", "/boot"] } else { &["/boot"] };
+            let free = folders.iter().map(GuestPath::new).find(|folder| self.is_free(folder, &volume.kind));
+            match free {
+                Some(folder) if self.root.mount(&folder, Rc::clone(&filesystem)).is_ok() => {
+                    self.places.push((index, folder));
+                }
+                _ => self.root.attach(&volume_name(volume), filesystem),
             }
         }
+    }
+
+    /// Whether a volume of this type may stand in a folder.
+    fn is_free(&self, folder: &GuestPath, kind: &str) -> bool {
+        let is_taken = self.places.iter().any(|(_, place)| place == folder);
+        let is_empty = || self.root.list(folder).is_ok_and(|listing| listing.items.is_empty());
+        !is_taken && (kind == XBOOTLDR || is_empty())
     }
 
     /// A path of a volume as a path of the tree.
@@ -139,8 +153,9 @@ impl<'a> Mounts<'a> {
             return Ok(self.directory_path(path));
         }
         let place = self.places.iter().find(|(known, _)| *known == index).map(|(_, place)| place);
-        let volume = self.disk.volumes.get(index).map(OpenVolume::display).unwrap_or_default();
-        let Some(place) = place else { return Ok(format!("({volume}){path}")) };
+        let volume = self.disk.volumes.get(index);
+        let Some(place) = place else { return Ok(volume.map(volume_name).unwrap_or_default() + path) };
+        let volume = volume.map(OpenVolume::display).unwrap_or_default();
         // An absolute link means another file once its volume is mounted below the root.
         let real = self.disk.root(index).and_then(|root| root.resolve(path));
         let path = match real {
@@ -167,7 +182,12 @@ impl<'a> Mounts<'a> {
 
     fn place(&self, place: &Place, line: u32) -> Result<String> {
         match place {
+            // As a fact it would name a section.
+            Place::On(_, path) if pe::split(path).is_some() => {
+                Err(Error::unsupported("boot file", format!("line {line}: {path} looks like the section of a program")))
+            }
             Place::On(index, path) => self.guest_path(*index, path),
+            Place::Section(index, path, name) => Ok(format!("{}#{name}", self.guest_path(*index, path)?)),
             Place::Elsewhere(path) => Ok(path.clone()),
             Place::Unknown => {
                 let cause = format!("line {line}: which file it is, is not known before the start");
@@ -203,6 +223,11 @@ impl<'a> Mounts<'a> {
         });
         Listing { items: items.collect(), gaps: reached.gaps }
     }
+}
+
+/// The folder under which a volume stands that is mounted nowhere.
+fn volume_name(volume: &OpenVolume) -> String {
+    format!("({})", volume.display())
 }
 
 fn unknown_cmdline(line: u32) -> Fact<String> {

@@ -19,6 +19,8 @@ const LINUX: &[&str] = &[
     "source",
     ".",
     "blscfg",
+    "bls_import",
+    "uki",
     "legacy_configfile",
     "syslinux_configfile",
     "extract_entries_source",

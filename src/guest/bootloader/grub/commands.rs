@@ -2,15 +2,15 @@
 
 use super::environment::{MAX_VALUE, Value, cost, cost_of};
 use super::evaluator::{Evaluator, Frame, LOOK, Outcome};
-use super::files::Place;
 use super::lexer::{Part, Word};
 use super::menu::{Item, Loaded};
 use super::parser::Block;
 use crate::fact::Gap;
+use crate::guest::bootloader::entry::Place;
 use std::rc::Rc;
 
 /// Rows of one menu; a neglected server with fifty kernels has 150.
-const MAX_ITEMS: usize = 1000;
+pub(super) const MAX_ITEMS: usize = 1000;
 
 impl Evaluator<'_> {
     /// Runs one command, function or assignment.
@@ -49,8 +49,12 @@ impl Evaluator<'_> {
             "true" => Outcome::of(Some(true)),
             "false" => Outcome::of(Some(false)),
             "menuentry" | "submenu" => self.entry(line, name == "submenu", arguments, block, frame),
+            // Only GRUB for UEFI has them.
+            "linuxefi" | "initrdefi" if frame.environment.get("grub_platform").as_deref() == Some("pc") => {
+                Outcome::of(Some(false))
+            }
             "linux" | "linux16" | "linuxefi" => self.linux(line, arguments, frame),
-            "initrd" | "initrd16" | "initrdefi" => self.initrd(arguments, frame),
+            "initrd" | "initrd16" | "initrdefi" => self.initrd(line, arguments, frame),
             "chainloader" | "multiboot" | "multiboot2" | "fwsetup" | "kfreebsd" | "knetbsd" | "kopenbsd" | "ntldr"
             | "xen_hypervisor" | "xnu_kernel" | "linux_kernel16" => {
                 Self::load(frame, &Loaded::Foreign);
@@ -67,14 +71,14 @@ impl Evaluator<'_> {
                 None => Outcome::UNKNOWN,
             },
             "source" | "." => self.include(line, arguments.first(), false, frame),
-            "blscfg"
-            | "legacy_configfile"
+            "blscfg" | "bls_import" => self.blscfg(line, !arguments.is_empty(), frame),
+            "legacy_configfile"
             | "legacy_source"
             | "syslinux_configfile"
             | "syslinux_source"
             | "extract_entries_source"
             | "extract_entries_configfile"
-            | "bls_import" => {
+            | "uki" => {
                 frame.doubt();
                 self.gap(frame, line, format!("{name}: the entries that it reads are not read by this version"));
                 Outcome::UNKNOWN
@@ -239,10 +243,15 @@ impl Evaluator<'_> {
         Outcome::DONE
     }
 
-    fn initrd(&mut self, arguments: &[Value], frame: &mut Frame) -> Outcome {
+    fn initrd(&mut self, line: u32, arguments: &[Value], frame: &mut Frame) -> Outcome {
         let is_file = |argument: &&Value| argument.as_deref().is_none_or(|argument| !argument.starts_with("--"));
-        let found: Vec<Place> =
-            arguments.iter().filter(is_file).map(|file| self.locate(&newc(file), &frame.environment)).collect();
+        // `newc:name:path` puts a file into the initrd under that name (`grub-core/loader/linux.c`).
+        let is_newc = |file: &Value| file.as_deref().is_some_and(|file| file.starts_with("newc:"));
+        if arguments.iter().any(is_newc) {
+            self.gap(frame, line, "newc: what this file replaces in the initrd is not looked into by this version");
+        }
+        let place = |file: &Value| if is_newc(file) { Place::Unknown } else { self.locate(file, &frame.environment) };
+        let found: Vec<Place> = arguments.iter().filter(is_file).map(place).collect();
         // Each way keeps a copy.
         if !self.spend(u64::try_from(found.len().saturating_mul(frame.paths.len())).unwrap_or(u64::MAX)) {
             return self.exhausted(frame);
@@ -330,11 +339,4 @@ fn quoted(argument: String) -> String {
     }
     let escaped = argument.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\\\"");
     if escaped.contains(' ') { format!("\"{escaped}\"") } else { escaped }
-}
-
-/// `newc:name:path` puts a file into the initrd; the file is `path` (`grub-core/loader/linux.c`).
-fn newc(file: &Value) -> Value {
-    let text = file.as_deref()?;
-    let path = text.strip_prefix("newc:").and_then(|rest| rest.split_once(':')).map_or(text, |(_, path)| path);
-    Some(path.to_owned())
 }

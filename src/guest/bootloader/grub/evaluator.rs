@@ -1,13 +1,13 @@
 //! Runs a script as far as it can be known: what depends on the machine runs both ways.
 
 use super::environment::{Environment, Value, cost_of};
-use super::files::{Config, Place};
 use super::lexer::Word;
 use super::menu::{Item, Loaded, Path};
 use super::parser::{Block, Statement, parse};
 use crate::error::ErrorKind;
 use crate::fact::Gap;
 use crate::guest::bootloader::disk::Disk;
+use crate::guest::bootloader::entry::{Config, Place};
 use crate::limits::Limits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -96,6 +96,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) earlier: BTreeMap<String, Value>,
     /// What this one saves before the menu.
     pub(super) written: BTreeMap<String, Value>,
+    /// Whether entries of loader/entries are in the menu: only Red Hat's GRUB reads them there.
+    pub(super) has_bls: bool,
     steps: u64,
 }
 
@@ -111,6 +113,7 @@ impl<'a> Evaluator<'a> {
             saved: BTreeSet::new(),
             earlier: BTreeMap::new(),
             written: BTreeMap::new(),
+            has_bls: false,
             steps: 0,
         }
     }
@@ -150,7 +153,7 @@ impl<'a> Evaluator<'a> {
         self.keep(gap);
     }
 
-    fn keep(&mut self, gap: Gap) {
+    pub(super) fn keep(&mut self, gap: Gap) {
         if self.gaps.len() < MAX_GAPS && !self.gaps.contains(&gap) {
             self.gaps.push(gap);
         }

@@ -6,27 +6,8 @@ use super::evaluator::{Evaluator, Frame, LOOK, MAX_DEPTH, Outcome};
 use crate::disk::filesystem::FileType;
 use crate::error::ErrorKind;
 use crate::guest::bootloader::disk::Found;
+use crate::guest::bootloader::entry::{Config, Place};
 use std::rc::Rc;
-
-/// A configuration file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Config {
-    /// Index of its volume.
-    pub(crate) volume: usize,
-    /// Path there.
-    pub(crate) path: String,
-}
-
-/// Where a path of the configuration leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Index of the volume, and the path there.
-    On(usize, String),
-    /// A device that is not in this image.
-    Elsewhere(String),
-    /// It depends on something unknown.
-    Unknown,
-}
 
 impl Evaluator<'_> {
     /// `source` runs in the same variables, `configfile` in the exported ones, and its menu replaces this one.
@@ -102,7 +83,7 @@ impl Evaluator<'_> {
         let (volume, path) = match self.locate(&Some(path.to_owned()), environment) {
             Place::On(volume, path) => (volume, path),
             Place::Elsewhere(_) => return Some(false),
-            Place::Unknown => return None,
+            Place::Section(..) | Place::Unknown => return None,
         };
         match self.disk.root(volume).and_then(|root| root.metadata(&path)) {
             Ok(metadata) => Some(match asked {

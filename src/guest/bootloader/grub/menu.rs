@@ -2,12 +2,9 @@
 
 use super::environment::{Environment, Value, cost};
 use super::evaluator::{Evaluator, Frame};
-use super::files::{Config, Place};
 use super::parser::Block;
+use crate::guest::bootloader::entry::{Attempt, Config, Entry, MAX_ENTRIES, Place};
 use std::rc::Rc;
-
-/// Entries of all menus together; a neglected server with fifty kernels has 150.
-const MAX_ENTRIES: usize = 1000;
 
 /// One row of a menu.
 #[derive(Clone, Debug)]
@@ -50,28 +47,6 @@ pub(super) enum Loaded {
     Foreign,
 }
 
-/// An entry that starts Linux.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    /// Ids of the submenus above it, and its own.
-    pub(crate) ids: Vec<String>,
-    pub(crate) title: String,
-    pub(crate) config: Rc<Config>,
-    pub(crate) line: u32,
-    pub(crate) is_default: bool,
-    pub(crate) attempts: Vec<Attempt>,
-}
-
-/// One way to start it; the first is what happens at the first start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Attempt {
-    pub(crate) when: String,
-    pub(crate) line: u32,
-    pub(crate) kernel: Place,
-    pub(crate) initrds: Vec<Place>,
-    pub(crate) cmdline: Option<String>,
-}
-
 /// Which row is started when nobody chooses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Choice {
@@ -86,7 +61,7 @@ impl Evaluator<'_> {
     /// those are what is started.
     pub(super) fn entries(&mut self, frame: &Frame, above: &[String], is_chosen: bool, entries: &mut Vec<Entry>) {
         let default = frame.environment.get("default");
-        let choice = choose(&frame.items, default.as_deref(), frame.doubt);
+        let choice = choose(&frame.items, default.as_deref(), frame.doubt, self.has_bls);
         for (index, item) in frame.items.iter().enumerate() {
             let (is_default, below) = match &choice {
                 Choice::One(chosen, below) => (is_chosen && *chosen == index, Some(below.clone())),
@@ -224,24 +199,36 @@ fn body_frame(item: &Item, frame: &Frame, mut environment: Environment) -> Frame
 
 /// `default` is an index, a title or an id, with those of submenus before it (`1>0`); `>>` is a plain `>`.
 ///
-/// `doubt` is the first index at which another row than this one may stand.
-fn choose(items: &[Item], default: Option<&str>, doubt: Option<usize>) -> Choice {
+/// `doubt` is the first index at which another row than this one may stand. Upstream takes a name that begins with a
+/// digit for an index, Red Hat's GRUB looks for the name first: where `is_red_hat` is not known, both must agree.
+fn choose(items: &[Item], default: Option<&str>, doubt: Option<usize>, is_red_hat: bool) -> Choice {
     let Some(default) = default else { return Choice::Any };
     let (first, below) = split_path(default);
+    let digits = first.len().saturating_sub(first.trim_start_matches(|it: char| it.is_ascii_digit()).len());
+    let is_number = digits > 0 && digits == first.len();
     let named = items.iter().position(|item| item.id == first || item.title == first);
-    let is_number = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
-    let starts_as_number = first.starts_with(|character: char| character.is_ascii_digit());
-    let is_certain = |index: usize| doubt.is_none_or(|doubt| index < doubt);
-    match named {
-        // Upstream takes a name that begins with a digit for an index, Red Hat's does not.
-        Some(_) if starts_as_number && !is_number => return Choice::Any,
-        Some(index) if !is_number => return Choice::One(index, below),
-        _ => {}
+    let by_name = match named {
+        Some(index) if !is_number => Choice::One(index, below.clone()),
+        _ => numbered(&first, items.len(), &below, doubt),
+    };
+    if is_red_hat || digits == 0 || is_number {
+        return by_name;
     }
-    let index = first.parse().ok().filter(|&index: &usize| is_number && index < items.len());
+    let by_number = numbered(first.get(..digits).unwrap_or_default(), items.len(), &below, doubt);
+    if by_name == by_number { by_name } else { Choice::Any }
+}
+
+/// An empty default is the first row, and so is a name that is not there or an index out of range.
+fn numbered(first: &str, rows: usize, below: &str, doubt: Option<usize>) -> Choice {
+    let is_certain = |index: usize| doubt.is_none_or(|doubt| index < doubt);
+    let is_number = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
+    // A number that begins with 0 is octal.
+    if is_number && first.len() > 1 && first.starts_with('0') {
+        return Choice::Any;
+    }
+    let index = first.parse().ok().filter(|&index: &usize| is_number && index < rows);
     match index {
-        Some(index) if is_certain(index) => Choice::One(index, below),
-        // An empty default is the first row, and so is a name that is not there or an index out of range.
+        Some(index) if is_certain(index) => Choice::One(index, below.to_owned()),
         None if is_certain(0) && (first.is_empty() || doubt.is_none()) => Choice::One(0, String::new()),
         _ => Choice::Any,
     }
@@ -295,11 +282,22 @@ mod tests {
             (Some("7"), one(0, ""), Choice::Any),
             (Some("nowhere"), one(0, ""), Choice::Any),
             (Some("9ab-6.1"), Choice::Any, Choice::Any),
+            (Some("9ab-6.2"), one(0, ""), Choice::Any),
+            (Some("1ab-6.1"), Choice::Any, Choice::Any),
             (None, Choice::Any, Choice::Any),
         ] {
-            assert_eq!(choose(&items, default, None), certain, "{default:?}");
-            assert_eq!(choose(&items, default, Some(1)), doubtful, "{default:?}");
+            assert_eq!(choose(&items, default, None, false), certain, "{default:?}");
+            assert_eq!(choose(&items, default, Some(1), false), doubtful, "{default:?}");
         }
-        assert_eq!(choose(&items, Some("0"), Some(0)), Choice::Any);
+        assert_eq!(choose(&items, Some("0"), Some(0), false), Choice::Any);
+        for (default, expected) in [
+            ("9ab-6.1", one(2, "")),
+            ("7ab-6.1", one(0, "")),
+            ("2", one(2, "")),
+            ("02", Choice::Any),
+            ("99999999999999999999", one(0, "")),
+        ] {
+            assert_eq!(choose(&items, Some(default), None, true), expected, "{default}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! grub.cfg and its environment block → entries in menu order (`info grub`, "Shell-like scripting").
 
+mod bls;
 mod branches;
 mod commands;
 mod condition;
@@ -12,11 +13,10 @@ mod parser;
 mod search;
 #[cfg(test)]
 mod tests;
-
-pub(crate) use files::{Config, Place};
-pub(crate) use menu::Entry;
+mod version;
 
 use super::disk::Disk;
+use super::entry::{Config, Entry, Place};
 use crate::fact::{Gap, Listing};
 use crate::limits::Limits;
 use environment::Environment;

@@ -15,7 +15,7 @@ fn menu(files: Memory, path: &str, platform: Option<&str>) -> Vec<String> {
     let listing = read(&disk, &Config { volume: 0, path: path.to_owned() }, platform, &Limits::default());
     let place = |place: &Place| match place {
         Place::On(_, path) | Place::Elsewhere(path) => path.clone(),
-        Place::Unknown => "?".to_owned(),
+        Place::Section(..) | Place::Unknown => "?".to_owned(),
     };
     let mut lines = Vec::new();
     for entry in &listing.items {
