@@ -31,8 +31,11 @@ pub struct Options {
     pub require_in_initrd: Vec<String>,
     /// The lightest severity that makes an image unfit (`--fail-on`).
     pub fail_on: Severity,
-    /// Severities that the user set for checks by id; they change exit codes, never what is earned.
+    /// Severities that the user set for checks by id, the last one of an id counts; they change exit codes, never what
+    /// is earned.
     pub severities: Vec<(String, Severity)>,
+    /// Which properties are asked for.
+    pub choice: property::Choice,
 }
 
 /// What a check says: the four words of the report.

@@ -14,6 +14,7 @@ mod initrd_module_closure;
 mod initrd_virtio;
 mod initrd_virtio_net;
 mod package_installed;
+mod property_earned;
 mod trim_enabled;
 mod virtual_size_sane;
 mod watchdog_armed;
@@ -48,6 +49,8 @@ pub struct Check {
     /// The rule.
     pub run: fn(&View<'_>, &mut Tally),
 }
+
+pub use property_earned::DEMAND;
 
 /// Every check, in report order: the boot path, then what is mounted, then what runs, then the file itself.
 pub const CHECKS: &[Check] = &[
@@ -101,7 +104,7 @@ const fn boots_by(rule: Rule) -> Course {
 }
 
 /// What an attempt must pass to boot at all, on whichever bus.
-const BOOT_PATH: &[Rule] = &[
+pub(super) const BOOT_PATH: &[Rule] = &[
     boot_entry_resolves::judge,
     initrd_virtio::pci,
     initrd_module_closure::judge,
@@ -111,12 +114,12 @@ const BOOT_PATH: &[Rule] = &[
 ];
 
 /// The facts that a check of boot entries may look at: its own, and those of [`BOOT_PATH`].
-const BOOT_FACTS: &[FactName] =
+pub(super) const BOOT_FACTS: &[FactName] =
     &[FactName::BootEntries, FactName::Kernels, FactName::Initrds, FactName::Volumes, FactName::Root];
 
 /// The check with this id.
 pub fn find(id: &str) -> Option<&'static Check> {
-    CHECKS.iter().find(|check| check.id == id)
+    CHECKS.iter().chain([&DEMAND]).find(|check| check.id == id)
 }
 
 impl Check {

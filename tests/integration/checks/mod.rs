@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::too_many_lines, unreachable_pub, reason = "test code: tables")]
 
+mod demands;
 mod mutations;
 mod placement;
 mod rendering;
