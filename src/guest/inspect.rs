@@ -4,7 +4,7 @@ use super::bootloader::bios;
 use super::root::{OpenVolume, Tree, assemble};
 use super::{
     BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, fstab,
-    initrd, kernel, modules, os_release, packages, systemd,
+    initrd, kernel, modprobe, modules, os_release, packages, systemd,
 };
 use crate::bytes::{Bytes, Stream, Window};
 use crate::disk::filesystem::{self, Directory, Identity};
@@ -91,6 +91,8 @@ fn blank() -> Guest {
         boot_entries: Fact::default(),
         kernels: Fact::default(),
         initrds: Fact::default(),
+        modprobe: Fact::default(),
+        module_loads: Fact::default(),
         fstab: Fact::default(),
         packages: Fact::default(),
         units: Fact::default(),
@@ -262,6 +264,8 @@ fn collect(guest: &mut Guest, tree: Tree, options: &Options, progress: &dyn Fn(&
     guest.fstab = fstab::read(&root, limits).into();
     guest.packages = packages::read(&root, limits).into();
     guest.units = systemd::read(&root, limits).into();
+    guest.modprobe = Fact::Known(modprobe::rules(&root, limits));
+    guest.module_loads = Fact::Known(modprobe::loads(&root, limits));
     progress("kernels");
     guest.kernels = Fact::Known(kernels(&root, &boot_entries, wanted, limits));
     progress("initrds");
@@ -337,7 +341,9 @@ fn initrd_at(root: &filesystem::Root, path: &str, wanted: &[String], limits: &Li
         segments: Fact::Unknown(gap.clone()),
         flaws: Fact::Unknown(gap.clone()),
         has_init: Fact::Unknown(gap.clone()),
-        modules: Fact::Unknown(gap),
+        modules: Fact::Unknown(gap.clone()),
+        modprobe: Fact::Unknown(gap.clone()),
+        module_loads: Fact::Unknown(gap),
     };
     match (root.exists(path), root.metadata(path)) {
         (Ok(false), _) => failed(Fact::Known(false), Gap::at(path, "there is no such file")),

@@ -8,6 +8,7 @@ mod inspect;
 pub mod kernel;
 #[cfg(test)]
 mod memory;
+pub mod modprobe;
 pub mod modules;
 pub mod os_release;
 pub mod packages;
@@ -15,7 +16,8 @@ pub mod root;
 pub mod systemd;
 
 pub use facts::{
-    Assignment, Attempt, BootEntry, ConfigOption, Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, Module,
-    ModuleTree, Mount, OsRelease, Package, PartitionTable, Root, SCHEMA, Segment, Setting, Unit, UnitStart, Volume,
+    Assignment, Attempt, BootEntry, ConfigOption, Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, ModprobeRule,
+    Module, ModuleLoad, ModuleTree, Mount, OsRelease, Package, PartitionTable, Root, SCHEMA, Segment, Setting, Unit,
+    UnitStart, Volume,
 };
 pub use inspect::{Input, Options, inspect};
