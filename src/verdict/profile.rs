@@ -165,7 +165,7 @@ pub fn severity(profile: &Profile, check: &str, weight: Weight, passed: &dyn Fn(
         None => row.openstack,
     };
     match (weight, row.bootable_light) {
-        (Weight::Full, _) => own,
+        (Weight::Full | Weight::Told, _) => own,
         (_, Some(light)) if profile.is_lenient => light,
         _ => own.lower(),
     }

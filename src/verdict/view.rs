@@ -3,7 +3,8 @@
 use super::Options;
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{
-    BootEntry, Guest, Image, Initrd, Kernel, Mount, OsRelease, Package, PartitionTable, Root, Setting, Unit, Volume,
+    BootEntry, Guest, Image, Initrd, Kernel, ModprobeRule, ModuleLoad, Mount, OsRelease, Package, PartitionTable, Root,
+    Setting, Unit, Volume,
 };
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -27,6 +28,10 @@ pub enum FactName {
     Kernels,
     /// `initrds`
     Initrds,
+    /// `modprobe`
+    Modprobe,
+    /// `module_loads`
+    ModuleLoads,
     /// `fstab`
     Fstab,
     /// `packages`
@@ -49,6 +54,8 @@ impl FactName {
             Self::BootEntries => "boot_entries",
             Self::Kernels => "kernels",
             Self::Initrds => "initrds",
+            Self::Modprobe => "modprobe",
+            Self::ModuleLoads => "module_loads",
             Self::Fstab => "fstab",
             Self::Packages => "packages",
             Self::Units => "units",
@@ -182,6 +189,8 @@ accessors! {
     boot_entries: BootEntries -> Listing<BootEntry>;
     kernels: Kernels -> Listing<Kernel>;
     initrds: Initrds -> Listing<Initrd>;
+    modprobe: Modprobe -> Listing<ModprobeRule>;
+    module_loads: ModuleLoads -> Listing<ModuleLoad>;
     fstab: Fstab -> Option<Listing<Mount>>;
     packages: Packages -> Listing<Package>;
     units: Units -> Listing<Unit>;

@@ -107,8 +107,15 @@ const BOOT_PATH: &[Rule] = &[
 ];
 
 /// The facts that a check of boot entries may look at: its own, and those of [`BOOT_PATH`].
-const BOOT_FACTS: &[FactName] =
-    &[FactName::BootEntries, FactName::Kernels, FactName::Initrds, FactName::Volumes, FactName::Root];
+const BOOT_FACTS: &[FactName] = &[
+    FactName::BootEntries,
+    FactName::Kernels,
+    FactName::Initrds,
+    FactName::Volumes,
+    FactName::Root,
+    FactName::Modprobe,
+    FactName::ModuleLoads,
+];
 
 /// The check with this id.
 pub fn find(id: &str) -> Option<&'static Check> {
