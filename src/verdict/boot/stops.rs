@@ -179,7 +179,8 @@ impl<'a> Start<'_, 'a> {
         let mut seen = BTreeSet::new();
         let mut queue = vec![*file];
         while let Some(file) = queue.pop() {
-            let Some(record) = shelf.record(&file) else { continue };
+            // Whether modprobe finds them is not asked here: the closure is.
+            let Some(record) = shelf.read_of(&file).or_else(|| shelf.record(&file)) else { continue };
             for needs in record.depends.iter().filter(|needs| !needs.is_empty()) {
                 if seen.len() >= MAX_CLOSURE {
                     let reason = format!("{} depends on more than {MAX_CLOSURE} modules", record.name);

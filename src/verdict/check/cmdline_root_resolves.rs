@@ -3,9 +3,7 @@
 use super::{BOOT_FACTS, Check, boots_by, cmdline_root_stable};
 use crate::fact::Gap;
 use crate::guest::Volume;
-use crate::verdict::boot::{
-    Cmdline, Detour, Start, each_entry, is_network_root, root_driver, root_filesystem, root_volume, unword,
-};
+use crate::verdict::boot::{Cmdline, Detour, Start, each_entry, is_network_root, root_filesystem, root_volume, unword};
 use crate::verdict::spec::{Resolved, Spec, Tag, resolve, resolve_offset, stable_name};
 use crate::verdict::{Tally, Weight};
 

@@ -1,5 +1,6 @@
 //! The checks: what must hold for an image to boot and behave in `OpenStack`, each with why and how to mend it.
 
+mod agent_channel;
 mod boot_entry_resolves;
 mod cmdline_root_resolves;
 mod cmdline_root_stable;
@@ -10,10 +11,16 @@ mod fstab_uuid;
 mod image_format_safe;
 mod initrd_kernel_match;
 mod initrd_module_closure;
+mod initrd_root_filesystem;
 mod initrd_virtio;
 mod initrd_virtio_net;
+mod late_driver;
+mod module_not_blacklisted;
+mod multiqueue_kernel;
 mod package_installed;
 mod virtual_size_sane;
+mod watchdog_driver;
+mod watchdog_loadable;
 
 use super::boot::{Course, Rule};
 use super::{FactName, Judgement, Options, Tally, View, Weight};
@@ -54,6 +61,8 @@ pub const CHECKS: &[Check] = &[
     initrd_virtio_net::CHECK,
     initrd_module_closure::CHECK,
     initrd_kernel_match::CHECK,
+    initrd_root_filesystem::CHECK,
+    module_not_blacklisted::CHECK,
     cmdline_root_stable::CHECK,
     cmdline_root_resolves::CHECK,
     fstab_stable_ids::CHECK,
@@ -61,25 +70,23 @@ pub const CHECKS: &[Check] = &[
     fstab_uuid::CHECK,
     fstab_discard::CHECK,
     package_installed::AGENT,
+    agent_channel::CHECK,
     package_installed::WATCHDOG,
+    watchdog_driver::CHECK,
+    watchdog_loadable::CHECK,
+    multiqueue_kernel::CHECK,
     image_format_safe::CHECK,
     virtual_size_sane::CHECK,
 ];
 
 /// Checks of `verdicts.md` that do not exist yet, in its order; what is not checked is said, never guessed.
 pub const COMING: &[&str] = &[
-    "initrd-root-filesystem",
-    "module-not-blacklisted",
     "trim-enabled",
     "agent-started",
-    "agent-channel",
     "agent-freeze-allowed",
     "agent-password-allowed",
-    "watchdog-driver",
-    "watchdog-loadable",
     "watchdog-armed",
     "watchdog-single-owner",
-    "multiqueue-kernel",
     "irqbalance-enabled",
     "cloud-init-present",
     "cloud-init-datasource",
@@ -102,6 +109,8 @@ const BOOT_PATH: &[Rule] = &[
     initrd_virtio::pci,
     initrd_module_closure::judge,
     initrd_kernel_match::judge,
+    initrd_root_filesystem::judge,
+    module_not_blacklisted::judge,
     cmdline_root_stable::judge,
     cmdline_root_resolves::judge,
 ];

@@ -60,12 +60,14 @@ pub const PROPERTIES: &[Property] = &[
 /// The check without which nothing is earned.
 pub const SAFE: &str = "image-format-safe";
 
-/// Boots at all, on whichever bus. `initrd-root-filesystem` and `module-not-blacklisted` join when they exist.
+/// Boots at all, on whichever bus.
 pub const BOOT_SET: &[&str] = &[
     "boot-entry-resolves",
     "initrd-virtio-pci",
     "initrd-module-closure",
     "initrd-kernel-match",
+    "initrd-root-filesystem",
+    "module-not-blacklisted",
     "cmdline-root-stable",
     "cmdline-root-resolves",
     "fstab-stable-ids",
@@ -73,9 +75,9 @@ pub const BOOT_SET: &[&str] = &[
 ];
 
 /// [`BOOT_SET`] and the virtio-scsi disk.
-pub const BUS_SCSI: &[&str] = &with::<9>("initrd-virtio-scsi");
+pub const BUS_SCSI: &[&str] = &with::<11>("initrd-virtio-scsi");
 /// [`BOOT_SET`] and the virtio-blk disk.
-pub const BUS_VIRTIO: &[&str] = &with::<9>("initrd-virtio-blk");
+pub const BUS_VIRTIO: &[&str] = &with::<11>("initrd-virtio-blk");
 
 const AGENT: &[&str] = &["agent-installed", "agent-started", "agent-channel"];
 const MULTIQUEUE: &[&str] = &["initrd-virtio-net", "multiqueue-kernel"];
@@ -204,7 +206,7 @@ mod tests {
                 assert!(exists != COMING.contains(id), "{} needs {id}", property.key);
             }
         }
-        assert_eq!((BUS_SCSI.len(), BUS_SCSI.last()), (9, Some(&"initrd-virtio-scsi")));
+        assert_eq!((BUS_SCSI.len(), BUS_SCSI.last()), (11, Some(&"initrd-virtio-scsi")));
         assert_eq!((BUS_VIRTIO.first(), BUS_VIRTIO.last()), (Some(&"boot-entry-resolves"), Some(&"initrd-virtio-blk")));
     }
 

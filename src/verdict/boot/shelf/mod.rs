@@ -244,8 +244,12 @@ impl<'v, 'a> Shelf<'v, 'a> {
         let known = || lists.iter().filter_map(|list| list.known()).chain(late);
         let found = known().flat_map(|list| &list.items).find(is);
         if found.is_none() {
-            lists.iter().for_each(|list| drop(view.need(list)));
-            known().for_each(|list| drop(view.all(list)));
+            for list in &lists {
+                view.need(list);
+            }
+            for list in known() {
+                view.all(list);
+            }
         }
         found
     }
