@@ -4,7 +4,7 @@ use super::bootloader::bios;
 use super::root::{OpenVolume, Tree, assemble};
 use super::{
     BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, agent,
-    crypttab, fstab, initrd, kernel, login, modules, os_release, packages, pe, selinux, systemd, watchdog,
+    crypttab, fstab, initrd, kernel, login, modprobe, modules, os_release, packages, pe, selinux, systemd, watchdog,
 };
 use crate::bytes::{Bytes, Stream, Window};
 use crate::disk::filesystem::{self, Directory, Identity};
@@ -91,6 +91,8 @@ fn blank() -> Guest {
         boot_entries: Fact::default(),
         kernels: Fact::default(),
         initrds: Fact::default(),
+        modprobe: Fact::default(),
+        module_loads: Fact::default(),
         fstab: Fact::default(),
         packages: Fact::default(),
         units: Fact::default(),
@@ -281,6 +283,8 @@ fn collect(guest: &mut Guest, tree: Tree, options: &Options, progress: &dyn Fn(&
     guest.machine_ids = Fact::Known(login::machine_ids(&root, limits));
     guest.host_keys = Fact::Known(login::host_keys(&root, limits));
     guest.accounts = Fact::Known(login::accounts(&root, limits));
+    guest.modprobe = Fact::Known(modprobe::rules(&root, limits));
+    guest.module_loads = Fact::Known(modprobe::loads(&root, limits));
     progress("kernels");
     guest.kernels = Fact::Known(kernels(&root, &boot_entries, wanted, limits));
     progress("initrds");
@@ -356,7 +360,9 @@ fn initrd_at(root: &filesystem::Root, path: &str, wanted: &[String], limits: &Li
         segments: Fact::Unknown(gap.clone()),
         flaws: Fact::Unknown(gap.clone()),
         has_init: Fact::Unknown(gap.clone()),
-        modules: Fact::Unknown(gap),
+        modules: Fact::Unknown(gap.clone()),
+        modprobe: Fact::Unknown(gap.clone()),
+        module_loads: Fact::Unknown(gap),
     };
     match pe::size(root, path) {
         Err(error) if error.kind == ErrorKind::NotFound => {

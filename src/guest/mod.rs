@@ -13,6 +13,7 @@ pub mod kernel;
 pub mod login;
 #[cfg(test)]
 mod memory;
+pub mod modprobe;
 pub mod modules;
 pub mod os_release;
 pub mod packages;
@@ -25,7 +26,8 @@ pub mod watchdog;
 
 pub use facts::{
     Account, Accounts, Agent, Assignment, Attempt, BootEntry, CloudInit, ConfigFile, ConfigOption, Crypt, Datasources,
-    Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, MachineId, Module, ModuleTree, Mount, OsRelease, Package,
-    PartitionTable, PresentFile, Root, SCHEMA, Segment, Selinux, Setting, Unit, UnitStart, Volume, Watchdog,
+    Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, MachineId, ModprobeRule, Module, ModuleLoad, ModuleTree,
+    Mount, OsRelease, Package, PartitionTable, PresentFile, Root, SCHEMA, Segment, Selinux, Setting, Unit, UnitStart,
+    Volume, Watchdog,
 };
 pub use inspect::{Input, Options, inspect};

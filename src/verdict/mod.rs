@@ -148,10 +148,19 @@ pub enum Weight {
     /// One severity lower, and the promise holds all the same: another entry than the default,
     /// `virtio_net` only in the root tree. Withholds nothing.
     Minor,
+    /// The check's own severity, and what it costs is withheld by another check: a blacklist of one of two disk drivers.
+    Told,
     /// One severity lower, but the property is withheld: a `nofail` row by device name.
     Reduced,
     /// The check's own severity; its properties are withheld.
     Full,
+}
+
+impl Weight {
+    /// Whether what rests on the check is withheld.
+    pub fn withholds(self) -> bool {
+        self >= Self::Reduced
+    }
 }
 
 /// One thing that does not hold.

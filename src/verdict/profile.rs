@@ -167,6 +167,8 @@ const ROWS: &[Row] = &[
     Row { bootable_light: Some(Severity::Note), ..row("initrd-virtio-net", Severity::Error, Severity::Error) },
     row("initrd-module-closure", Severity::Error, Severity::Error),
     row("initrd-kernel-match", Severity::Error, Severity::Error),
+    row("initrd-root-filesystem", Severity::Error, Severity::Error),
+    row("module-not-blacklisted", Severity::Error, Severity::Error),
     row("cmdline-root-stable", Severity::Error, Severity::Error),
     row("cmdline-root-resolves", Severity::Error, Severity::Error),
     row("fstab-stable-ids", Severity::Error, Severity::Error),
@@ -175,11 +177,15 @@ const ROWS: &[Row] = &[
     row("fstab-discard", Severity::Note, Severity::Note),
     row("trim-enabled", Severity::Warning, Severity::Note),
     Row { feature: Some("guest-agent"), ..row("agent-installed", Severity::Error, Severity::Note) },
+    Row { feature: Some("guest-agent"), ..row("agent-channel", Severity::Error, Severity::Note) },
     row("agent-freeze-allowed", Severity::Note, Severity::Note),
     row("agent-password-allowed", Severity::Note, Severity::Note),
     Row { feature: Some("watchdog"), ..row("watchdog-installed", Severity::Error, Severity::Note) },
+    Row { feature: Some("watchdog"), ..row("watchdog-driver", Severity::Error, Severity::Note) },
+    Row { feature: Some("watchdog"), ..row("watchdog-loadable", Severity::Error, Severity::Note) },
     Row { feature: Some("watchdog"), ..row("watchdog-armed", Severity::Error, Severity::Note) },
     row("watchdog-single-owner", Severity::Warning, Severity::Note),
+    row("multiqueue-kernel", Severity::Warning, Severity::Note),
     row("image-format-safe", Severity::Error, Severity::Error),
     row("virtual-size-sane", Severity::Warning, Severity::Note),
 ];
@@ -198,7 +204,7 @@ pub fn severity(profile: &Profile, check: &str, weight: Weight, passed: &dyn Fn(
         None => row.openstack,
     };
     match (weight, row.bootable_light) {
-        (Weight::Full, _) => own,
+        (Weight::Full | Weight::Told, _) => own,
         (_, Some(light)) if profile.is_lenient => light,
         _ => own.lower(),
     }

@@ -3,8 +3,8 @@
 use super::Options;
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{
-    Accounts, Agent, BootEntry, CloudInit, Crypt, Guest, Image, Initrd, Kernel, MachineId, Mount, OsRelease, Package,
-    PartitionTable, PresentFile, Root, Selinux, Setting, Unit, Volume, Watchdog,
+    Accounts, Agent, BootEntry, CloudInit, Crypt, Guest, Image, Initrd, Kernel, MachineId, ModprobeRule, ModuleLoad,
+    Mount, OsRelease, Package, PartitionTable, PresentFile, Root, Selinux, Setting, Unit, Volume, Watchdog,
 };
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -28,6 +28,10 @@ pub enum FactName {
     Kernels,
     /// `initrds`
     Initrds,
+    /// `modprobe`
+    Modprobe,
+    /// `module_loads`
+    ModuleLoads,
     /// `fstab`
     Fstab,
     /// `packages`
@@ -68,6 +72,8 @@ impl FactName {
             Self::BootEntries => "boot_entries",
             Self::Kernels => "kernels",
             Self::Initrds => "initrds",
+            Self::Modprobe => "modprobe",
+            Self::ModuleLoads => "module_loads",
             Self::Fstab => "fstab",
             Self::Packages => "packages",
             Self::Units => "units",
@@ -210,6 +216,8 @@ accessors! {
     boot_entries: BootEntries -> Listing<BootEntry>;
     kernels: Kernels -> Listing<Kernel>;
     initrds: Initrds -> Listing<Initrd>;
+    modprobe: Modprobe -> Listing<ModprobeRule>;
+    module_loads: ModuleLoads -> Listing<ModuleLoad>;
     fstab: Fstab -> Option<Listing<Mount>>;
     packages: Packages -> Listing<Package>;
     units: Units -> Listing<Unit>;

@@ -8,7 +8,7 @@ mod system;
 
 pub use features::{Agent, ConfigFile, Crypt, Selinux, Watchdog};
 pub use login::{Account, Accounts, CloudInit, Datasources, MachineId, PresentFile};
-pub use modules::{Initrd, Module, ModuleTree, Segment};
+pub use modules::{Initrd, ModprobeRule, Module, ModuleLoad, ModuleTree, Segment};
 pub use services::{Assignment, Setting, Unit, UnitStart};
 pub use system::{Mount, OsRelease, Package};
 
@@ -47,6 +47,12 @@ pub struct Guest {
     /// Initrds that boot entries name.
     #[serde(default)]
     pub initrds: Fact<Listing<Initrd>>,
+    /// modprobe.d of the root tree, in the order in which kmod reads it.
+    #[serde(default)]
+    pub modprobe: Fact<Listing<ModprobeRule>>,
+    /// Modules that the root tree loads by name at boot.
+    #[serde(default)]
+    pub module_loads: Fact<Listing<ModuleLoad>>,
     /// Rows of /etc/fstab; `null` where there is no such file.
     #[serde(default)]
     pub fstab: Fact<Option<Listing<Mount>>>,

@@ -1,6 +1,7 @@
 //! The checks: what must hold for an image to boot and behave in `OpenStack`, each with why and how to mend it.
 
 mod agent_rpc;
+mod agent_channel;
 mod boot_entry_resolves;
 mod cmdline_root_resolves;
 mod cmdline_root_stable;
@@ -11,14 +12,20 @@ mod fstab_uuid;
 mod image_format_safe;
 mod initrd_kernel_match;
 mod initrd_module_closure;
+mod initrd_root_filesystem;
 mod initrd_virtio;
 mod initrd_virtio_net;
+mod late_driver;
+mod module_not_blacklisted;
+mod multiqueue_kernel;
 mod package_installed;
 mod property_earned;
 mod trim_enabled;
 mod virtual_size_sane;
 mod watchdog_armed;
 mod watchdog_single_owner;
+mod watchdog_driver;
+mod watchdog_loadable;
 
 use super::boot::{Course, Rule};
 use super::{FactName, Judgement, Options, Tally, View, Weight};
@@ -61,6 +68,8 @@ pub const CHECKS: &[Check] = &[
     initrd_virtio_net::CHECK,
     initrd_module_closure::CHECK,
     initrd_kernel_match::CHECK,
+    initrd_root_filesystem::CHECK,
+    module_not_blacklisted::CHECK,
     cmdline_root_stable::CHECK,
     cmdline_root_resolves::CHECK,
     fstab_stable_ids::CHECK,
@@ -69,24 +78,22 @@ pub const CHECKS: &[Check] = &[
     fstab_discard::CHECK,
     trim_enabled::CHECK,
     package_installed::AGENT,
+    agent_channel::CHECK,
     agent_rpc::FREEZE,
     agent_rpc::PASSWORD,
     package_installed::WATCHDOG,
+    watchdog_driver::CHECK,
+    watchdog_loadable::CHECK,
     watchdog_armed::CHECK,
     watchdog_single_owner::CHECK,
+    multiqueue_kernel::CHECK,
     image_format_safe::CHECK,
     virtual_size_sane::CHECK,
 ];
 
 /// Checks of `verdicts.md` that do not exist yet, in its order; what is not checked is said, never guessed.
 pub const COMING: &[&str] = &[
-    "initrd-root-filesystem",
-    "module-not-blacklisted",
     "agent-started",
-    "agent-channel",
-    "watchdog-driver",
-    "watchdog-loadable",
-    "multiqueue-kernel",
     "irqbalance-enabled",
     "cloud-init-present",
     "cloud-init-datasource",
@@ -109,13 +116,22 @@ pub(super) const BOOT_PATH: &[Rule] = &[
     initrd_virtio::pci,
     initrd_module_closure::judge,
     initrd_kernel_match::judge,
+    initrd_root_filesystem::judge,
+    module_not_blacklisted::judge,
     cmdline_root_stable::judge,
     cmdline_root_resolves::judge,
 ];
 
 /// The facts that a check of boot entries may look at: its own, and those of [`BOOT_PATH`].
-pub(super) const BOOT_FACTS: &[FactName] =
-    &[FactName::BootEntries, FactName::Kernels, FactName::Initrds, FactName::Volumes, FactName::Root];
+pub(super) const BOOT_FACTS: &[FactName] = &[
+    FactName::BootEntries,
+    FactName::Kernels,
+    FactName::Initrds,
+    FactName::Volumes,
+    FactName::Root,
+    FactName::Modprobe,
+    FactName::ModuleLoads,
+];
 
 /// The check with this id.
 pub fn find(id: &str) -> Option<&'static Check> {

@@ -158,12 +158,14 @@ pub const ALWAYS: &[&str] = &[
 /// The check without which nothing is earned.
 pub const SAFE: &str = "image-format-safe";
 
-/// Boots at all, on whichever bus. `initrd-root-filesystem` and `module-not-blacklisted` join when they exist.
+/// Boots at all, on whichever bus.
 pub const BOOT_SET: &[&str] = &[
     "boot-entry-resolves",
     "initrd-virtio-pci",
     "initrd-module-closure",
     "initrd-kernel-match",
+    "initrd-root-filesystem",
+    "module-not-blacklisted",
     "cmdline-root-stable",
     "cmdline-root-resolves",
     "fstab-stable-ids",
