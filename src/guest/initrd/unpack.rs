@@ -120,12 +120,8 @@ impl<'l> Walk<'l> {
     }
 
     fn unpack_segment(&mut self, input: &mut Input<'_>, decoder: &Decoder, is_first: bool) -> Result<(), Halt> {
-        let Some(open) = decoder.open else {
-            let cause = format!("{} is not read by this version", decoder.name);
-            return Err(Halt::unread(Error::unsupported("initrd segment", cause).offset(input.position())));
-        };
         let left = self.limits.initrd_unpacked.saturating_sub(self.unpacked);
-        let decoder = open(input)?;
+        let decoder = (decoder.open)(input)?;
         let mut stream = Unpacked::new(input, decoder, left);
         let walked = self.archives(&mut stream, is_first);
         self.unpacked = self.unpacked.saturating_add(stream.position());
