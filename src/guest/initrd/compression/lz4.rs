@@ -35,14 +35,7 @@ impl Blocks for Lz4 {
             }
         };
         if length > PACKED_CHUNK {
-            // Linux takes whatever the memory holds; what it makes of that is "Decoding failed" or "data corrupted".
-            let found = format!("a chunk of {length} bytes; lz4 -l writes none above {PACKED_CHUNK}");
-            let is_there = input.peek(64)?.len() >= 64;
-            return Err(if is_there && length < 1 << 30 {
-                memory_limit("an lz4 chunk", length.into(), PACKED_CHUNK.into())
-            } else {
-                refused(input, "initrd-lz4", "data corrupted", &found)
-            });
+            return Err(too_long(input, length)?);
         }
         input.consume(4);
         let Some(packed) = take(input, usize::try_from(length).unwrap_or(0))? else {
@@ -55,4 +48,20 @@ impl Blocks for Lz4 {
         }
         Ok(true)
     }
+}
+
+/// A chunk longer than lz4 writes. Linux unpacks it together with the memory behind the initrd when that ends before.
+fn too_long(input: &mut Input<'_>, length: u32) -> Result<Halt, Halt> {
+    let found = format!("a chunk of {length} bytes; lz4 -l writes none above {PACKED_CHUNK}");
+    let halt = refused(input, "initrd-lz4", "data corrupted", &found);
+    let mut left = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(4);
+    while left > 0 {
+        let part = input.chunk()?.len().min(left);
+        if part == 0 {
+            return Ok(halt);
+        }
+        input.consume(part);
+        left = left.saturating_sub(part);
+    }
+    Ok(memory_limit("an lz4 chunk", length.into(), PACKED_CHUNK.into()))
 }
