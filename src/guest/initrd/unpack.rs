@@ -127,6 +127,7 @@ impl<'l> Walk<'l> {
         self.unpacked = self.unpacked.saturating_add(stream.position());
         if let Some(segment) = self.segments.last_mut() {
             segment.unpacked = stream.position();
+            segment.filters = stream.filters();
         }
         walked?;
         stream.finish()
@@ -275,7 +276,17 @@ impl<'l> Walk<'l> {
             return Err(too_many("segments", self.limits.initrd_segments));
         }
         let compression = compression.to_owned();
-        self.segments.push(Segment { offset, compression, size: 0, unpacked: 0, entries: 0, modules: 0, microcode: 0 });
+        let filters = Vec::new();
+        self.segments.push(Segment {
+            offset,
+            compression,
+            filters,
+            size: 0,
+            unpacked: 0,
+            entries: 0,
+            modules: 0,
+            microcode: 0,
+        });
         Ok(())
     }
 

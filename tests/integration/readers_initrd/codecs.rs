@@ -224,3 +224,56 @@ impl Random {
         usize::try_from(self.0 >> 33).unwrap() % end
     }
 }
+
+#[test]
+fn xz_is_read_block_by_block() {
+    let long = archive(&[good_entries().concat(), file("big", &b"some text or other ".repeat(20_000))]);
+    let blocks =
+        |extra: &[&str]| through(&[&["xz", "--check=crc32", "--block-size=65536", "-T1", "-c"], extra].concat(), &long);
+    let plain = blocks(&[]);
+    // The second block's header: behind the first block, whose end the index says.
+    let list = |bytes: &[u8]| {
+        let path = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(path.path(), bytes).unwrap();
+        let out = Command::new("xz").args(["--robot", "-lvv"]).arg(path.path()).output().unwrap();
+        let text = String::from_utf8(out.stdout).unwrap();
+        let second = text.lines().find(|line| line.starts_with("block\t1\t2\t")).unwrap_or_else(|| panic!("{text}"));
+        second.split('\t').nth(4).unwrap().parse::<usize>().unwrap()
+    };
+    let second = |at: usize, byte: u8, bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        let start = list(&bytes);
+        let end = start + (usize::from(bytes[start]) + 1) * 4;
+        bytes[start + at] = byte;
+        let sum = crc32fast::hash(&bytes[start..end - 4]);
+        bytes[end - 4..end].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    };
+    let filtered = blocks(&["--x86", "--lzma2=dict=64KiB"]);
+    // Behind the size and the flags stand the two sizes where there are any, then the filters.
+    let sized = |bytes: &[u8]| bytes[list(bytes) + 1] & 0xc0;
+    assert_eq!(sized(&filtered), 0, "-T1 writes no sizes");
+    all(vec![
+        ("xz blocks", plain.clone(), Accept),
+        ("xz blocks with a filter", filtered.clone(), Accept),
+        ("xz threads", through(&["xz", "--check=crc32", "-T2", "--block-size=65536", "-c"], &long), Accept),
+        ("xz without check", through(&["xz", "--check=none", "--block-size=65536", "-c"], &long), Accept),
+        ("xz delta in the second block", second(2, 3, &filtered), Refuse("initrd-xz-filter")),
+        ("xz dictionary in the second block", second(4, 40, &plain), Refuse("initrd-xz-filter")),
+        ("xz flags in the second block", second(1, 2, &plain), Refuse("initrd-xz-filter")),
+        ("xz index", flip(&plain, 20), Refuse("initrd-xz")),
+        ("xz footer", flip(&plain, 3), Refuse("initrd-xz")),
+        ("xz without footer", plain[..plain.len() - 5].to_vec(), Refuse("initrd-cut-short")),
+        ("xz behind xz", [plain.clone(), plain.clone()].concat(), Accept),
+        (
+            "xz of nothing behind",
+            [good(), through(&["xz", "--check=crc32", "-c"], b"")].concat(),
+            Note("initrd-no-trailer"),
+        ),
+    ]);
+    for (bytes, expected) in
+        [(plain, vec![]), (filtered, vec!["x86"]), (blocks(&["--arm64", "--lzma2=dict=64KiB"]), vec!["arm64"])]
+    {
+        assert_eq!(inspected(&bytes).segments.known().unwrap().items[0].filters, expected);
+    }
+}

@@ -33,6 +33,10 @@ pub(super) trait Unpack {
     fn finish(&mut self, _input: &mut Input<'_>) -> Result<(), Halt> {
         Ok(())
     }
+    /// As [`crate::guest::Segment::filters`] has them, of what was unpacked so far.
+    fn filters(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// In the order of `compressed_formats` in Linux's `lib/decompress.c`.
