@@ -121,6 +121,9 @@ pub struct Segment {
     pub offset: u64,
     /// `none`, `gzip`, `zstd`, `xz` …
     pub compression: String,
+    /// Branch filters of xz that the data went through: `x86`, `arm64` …
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<String>,
     /// Bytes as stored.
     pub size: u64,
     /// Bytes unpacked.

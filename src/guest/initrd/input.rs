@@ -101,6 +101,11 @@ impl<'i, 'a> Unpacked<'i, 'a> {
         Self { input, decoder, buffer, start: 0, end: 0, position: 0, limit, is_ended: false }
     }
 
+    /// What the data went through before they were compressed.
+    pub(super) fn filters(&self) -> Vec<String> {
+        self.decoder.filters()
+    }
+
     /// Reads what stands behind the data, once they have ended.
     pub(super) fn finish(mut self) -> Result<(), Halt> {
         self.decoder.finish(self.input)

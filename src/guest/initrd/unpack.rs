@@ -120,17 +120,14 @@ impl<'l> Walk<'l> {
     }
 
     fn unpack_segment(&mut self, input: &mut Input<'_>, decoder: &Decoder, is_first: bool) -> Result<(), Halt> {
-        let Some(open) = decoder.open else {
-            let cause = format!("{} is not read by this version", decoder.name);
-            return Err(Halt::unread(Error::unsupported("initrd segment", cause).offset(input.position())));
-        };
         let left = self.limits.initrd_unpacked.saturating_sub(self.unpacked);
-        let decoder = open(input)?;
+        let decoder = (decoder.open)(input)?;
         let mut stream = Unpacked::new(input, decoder, left);
         let walked = self.archives(&mut stream, is_first);
         self.unpacked = self.unpacked.saturating_add(stream.position());
         if let Some(segment) = self.segments.last_mut() {
             segment.unpacked = stream.position();
+            segment.filters = stream.filters();
         }
         walked?;
         stream.finish()
@@ -279,7 +276,17 @@ impl<'l> Walk<'l> {
             return Err(too_many("segments", self.limits.initrd_segments));
         }
         let compression = compression.to_owned();
-        self.segments.push(Segment { offset, compression, size: 0, unpacked: 0, entries: 0, modules: 0, microcode: 0 });
+        let filters = Vec::new();
+        self.segments.push(Segment {
+            offset,
+            compression,
+            filters,
+            size: 0,
+            unpacked: 0,
+            entries: 0,
+            modules: 0,
+            microcode: 0,
+        });
         Ok(())
     }
 

@@ -16,6 +16,19 @@ const CODECS: &[(&str, &str)] = &[
     ("zstd", "CONFIG_RD_ZSTD"),
 ];
 
+/// The option without which Linux does not undo a branch filter of xz (`lib/xz/Kconfig`), and whether every kernel
+/// that reads xz has it unless it was left out: the others came with Linux 6.12.
+const FILTERS: &[(&str, &str, bool)] = &[
+    ("x86", "CONFIG_XZ_DEC_X86", true),
+    ("powerpc", "CONFIG_XZ_DEC_POWERPC", true),
+    ("ia64", "CONFIG_XZ_DEC_IA64", true),
+    ("arm", "CONFIG_XZ_DEC_ARM", true),
+    ("armthumb", "CONFIG_XZ_DEC_ARMTHUMB", true),
+    ("sparc", "CONFIG_XZ_DEC_SPARC", true),
+    ("arm64", "CONFIG_XZ_DEC_ARM64", false),
+    ("riscv", "CONFIG_XZ_DEC_RISCV", false),
+];
+
 impl<'a> Start<'_, 'a> {
     /// The kernel's configuration; that it has none, or none that can be read, says nothing.
     fn config(&self) -> Option<&'a KernelConfig> {
@@ -82,7 +95,31 @@ impl<'a> Start<'_, 'a> {
                 faults.extend(self.is_off(option, &why).or_else(|| self.lacks(option, &why)));
             }
         }
+        for (filter, option, is_common) in FILTERS {
+            let uses = |initrd: &&&Initrd| {
+                let segments = initrd.segments.known().map(|segments| segments.items.as_slice()).unwrap_or_default();
+                segments.iter().any(|segment| segment.filters.iter().any(|name| name == filter))
+            };
+            let Some(initrd) = initrds.iter().find(uses) else { continue };
+            let why = format!("this kernel does not unpack {}, which is xz with the {filter} filter", initrd.path);
+            let fault = self.is_off(option, &why).or_else(|| self.lacks_filter(option, &why));
+            if fault.is_none() && !is_common && self.config().is_none() {
+                let reason = format!("{}: whether this kernel has {option} is not known", initrd.path);
+                self.view.miss(Gap::at(self.attempt.kernel.clone(), reason));
+            }
+            faults.extend(fault);
+        }
         faults
+    }
+
+    /// A configuration that knows other filters and not this one is of a kernel that does not have it.
+    fn lacks_filter(&self, option: &str, why: &str) -> Option<Evidence> {
+        let config = self.config()?;
+        let is_named = |name: &str| config.options.iter().any(|option| option.name == name);
+        let knows_others = FILTERS.iter().any(|(_, other, _)| is_named(other)) || is_named("CONFIG_RD_XZ");
+        let found = format!("{option} is not there: {why}");
+        let fix = "build the initrd without a branch filter (xz --check=crc32 --lzma2), or start a kernel that has it";
+        (knows_others && !is_named(option)).then(|| self.at(config.path.clone(), found).mend(fix))
     }
 
     /// A configuration that knows other codecs and not this one is of a kernel that does not have it yet.

@@ -1,5 +1,6 @@
 //! Initrds: what Linux makes of odd and hostile ones, and real ones against `cpio` and `modinfo`.
 
+mod codecs;
 mod craft;
 mod hostile;
 mod linux;

@@ -35,6 +35,26 @@ pub(super) enum Cluster {
     },
 }
 
+/// An L2 entry as stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) word: u64,
+    /// Extended entries: which subclusters are allocated (low half) or zeros (high half).
+    pub(super) bitmap: u64,
+}
+
+impl Entry {
+    /// One bit for each subcluster that is allocated.
+    pub(super) fn allocated(self) -> u64 {
+        self.bitmap & u64::from(u32::MAX)
+    }
+
+    /// One bit for each subcluster that reads as zeros.
+    fn zeros(self) -> u64 {
+        self.bitmap >> 32
+    }
+}
+
 /// The virtual disk of a qcow2 image.
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -85,10 +105,17 @@ impl Disk {
         self.tables.get(at, read).map(Some)
     }
 
-    /// What an L2 entry says (`qcow2_get_cluster_type`, `qcow2_get_host_offset` of QEMU).
+    /// The entries of an L2 table.
+    pub(super) fn entries<'t>(&self, table: &'t [u8]) -> impl Iterator<Item = Entry> + 't {
+        let size = usize::try_from(self.header.l2_entry()).unwrap_or(8);
+        let word = |bytes: &[u8], at| be_u64(bytes, at).unwrap_or(0);
+        table.chunks_exact(size).map(move |entry| Entry { word: word(entry, 0), bitmap: word(entry, 8) })
+    }
+
+    /// What the first word of an L2 entry says (`qcow2_get_cluster_type`, `qcow2_get_host_offset` of QEMU).
     pub(super) fn cluster(&self, entry: u64) -> Result<Cluster> {
         let has_data_file = self.header.incompatible & DATA_FILE != 0;
-        let corrupt = |cause: &str| Err(Error::corrupt("qcow2 L2 entry", format!("{entry:#018x}: {cause}")));
+        let corrupt = |cause: &str| corrupt(entry, cause);
         if entry & COMPRESSED != 0 {
             if has_data_file {
                 return corrupt("a compressed cluster in an image with a data file");
@@ -101,7 +128,11 @@ impl Disk {
             return Ok(Cluster::Packed { at, length });
         }
         if entry & ZERO != 0 {
-            return if self.header.version < 3 { corrupt("a zero cluster in version 2") } else { Ok(Cluster::Zero) };
+            return match (self.header.version, self.header.has_extended_l2()) {
+                (2, _) => corrupt("a zero cluster in version 2"),
+                (_, true) => corrupt("a zero cluster in an image with subclusters"),
+                (_, false) => Ok(Cluster::Zero),
+            };
         }
         let at = entry & OFFSET;
         if at == 0 && !(has_data_file && entry & COPIED != 0) {
@@ -113,18 +144,36 @@ impl Disk {
         Ok(Cluster::Data(at))
     }
 
-    /// The cluster that holds byte `offset` of the disk.
+    /// What the bitmap makes of subcluster `index` of a cluster (`qcow2_get_subcluster_type`).
+    fn subcluster(&self, entry: Entry, index: u64) -> Result<Cluster> {
+        let cluster = self.cluster(entry.word)?;
+        if !self.header.has_extended_l2() {
+            return Ok(cluster);
+        }
+        judge_bitmap(entry, cluster)?;
+        let has = |bits: u64| bits.checked_shr(u32::try_from(index).unwrap_or(u32::MAX)).unwrap_or(0) & 1 == 1;
+        Ok(match cluster {
+            Cluster::Packed { .. } => cluster,
+            _ if has(entry.zeros()) => Cluster::Zero,
+            Cluster::Data(_) if has(entry.allocated()) => cluster,
+            _ => Cluster::Unallocated,
+        })
+    }
+
+    /// The cluster that holds byte `offset` of the disk, or what is said of the part of it that does.
     fn find(&self, offset: u64) -> Result<Cluster> {
         let (covers, cluster) = (self.header.l2_covers(), self.header.cluster());
         let l1 = offset.checked_div(covers).and_then(|index| usize::try_from(index).ok());
         let entry = l1.and_then(|index| self.l1.get(index)).copied().unwrap_or(0);
         let Some(table) = self.table(entry)? else { return Ok(Cluster::Unallocated) };
         let index = offset.checked_rem(covers).and_then(|rest| rest.checked_div(cluster)).unwrap_or(0);
-        let at = usize::try_from(index.saturating_mul(8)).unwrap_or(usize::MAX);
-        self.cluster(be_u64(&table, at).unwrap_or(0))
+        let at = usize::try_from(index.saturating_mul(self.header.l2_entry())).unwrap_or(usize::MAX);
+        let entry = self.entries(table.get(at..).unwrap_or_default()).next().unwrap_or_default();
+        let part = offset.checked_rem(cluster).and_then(|rest| rest.checked_div(self.header.subcluster()));
+        self.subcluster(entry, part.unwrap_or(0))
     }
 
-    /// Fills `buf` from `offset`, both within one cluster.
+    /// Fills `buf` from `offset`, both within one subcluster.
     fn read_part(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         let inner = offset.checked_rem(self.header.cluster()).unwrap_or(0);
         match self.find(offset)? {
@@ -172,6 +221,21 @@ impl Disk {
     }
 }
 
+/// Both halves of a bitmap must agree with each other and with the cluster.
+pub(super) fn judge_bitmap(entry: Entry, cluster: Cluster) -> Result<()> {
+    let cause = match cluster {
+        Cluster::Data(_) if entry.allocated() & entry.zeros() != 0 => "a subcluster is both allocated and zeros",
+        Cluster::Unallocated if entry.allocated() != 0 => "subclusters are allocated, the cluster is not",
+        Cluster::Packed { .. } if entry.bitmap != 0 => "a compressed cluster has subclusters",
+        _ => return Ok(()),
+    };
+    corrupt(entry.bitmap, cause)
+}
+
+fn corrupt<T>(word: u64, cause: &str) -> Result<T> {
+    Err(Error::corrupt("qcow2 L2 entry", format!("{word:#018x}: {cause}")))
+}
+
 fn inflate(packed: &[u8], cluster: &mut [u8]) -> Result<(), String> {
     let mut inflater = Decompress::new_with_window_bits(false, ZLIB_WINDOW_BITS);
     let status = inflater.decompress(packed, cluster, FlushDecompress::Finish).map_err(|error| error.to_string())?;
@@ -196,13 +260,13 @@ impl ReadAt for Disk {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         within("qcow2 disk", offset, buf.len(), self.header.size)?;
-        let cluster = self.header.cluster();
+        let part = self.header.subcluster();
         let (mut position, mut rest) = (offset, buf);
         while !rest.is_empty() {
-            let room = cluster.saturating_sub(position.checked_rem(cluster).unwrap_or(0));
+            let room = part.saturating_sub(position.checked_rem(part).unwrap_or(0));
             let length = usize::try_from(room).unwrap_or(usize::MAX).min(rest.len());
-            let (part, behind) = rest.split_at_mut(length);
-            self.read_part(position, part).map_err(|error| error.offset(position))?;
+            let (now, behind) = rest.split_at_mut(length);
+            self.read_part(position, now).map_err(|error| error.offset(position))?;
             position = position.saturating_add(room);
             rest = behind;
         }
@@ -213,6 +277,7 @@ impl ReadAt for Disk {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::disk::image::qcow2::header::EXTENDED_L2;
     use crate::limits::Limits;
 
     /// A disk of 64 KiB in a file of three clusters, whose L1 table is in the last and empty.
@@ -274,6 +339,28 @@ pub(super) mod tests {
         ] {
             let found = disk(version, incompatible).cluster(entry);
             assert_eq!(found.ok(), expected, "version {version} {incompatible} {entry:#x}");
+        }
+    }
+
+    #[test]
+    fn subclusters_are_told_apart() {
+        let packed = COMPRESSED | 0x12345;
+        for (word, bitmap, index, expected) in [
+            (0, 0, 0, Some(Cluster::Unallocated)),
+            (0, 1 << 35, 3, Some(Cluster::Zero)),
+            (0, 1 << 35, 2, Some(Cluster::Unallocated)),
+            (0, 1, 5, None),
+            (0x5_0000, 0, 0, Some(Cluster::Unallocated)),
+            (0x5_0000 | COPIED, 1 << 31, 31, Some(Cluster::Data(0x5_0000))),
+            (0x5_0000, 1 << 31 | 1 << 62, 30, Some(Cluster::Zero)),
+            (0x5_0000, 1 << 31 | 1 << 62, 29, Some(Cluster::Unallocated)),
+            (0x5_0000, 1 << 31 | 1 << 63, 0, None),
+            (0x5_0000 | ZERO, 1, 0, None),
+            (packed, 0, 31, Some(Cluster::Packed { at: 0x12345, length: 0xbb })),
+            (packed, 1, 31, None),
+        ] {
+            let found = disk(3, EXTENDED_L2).subcluster(Entry { word, bitmap }, index);
+            assert_eq!(found.ok(), expected, "{word:#x} {bitmap:#x} {index}");
         }
     }
 

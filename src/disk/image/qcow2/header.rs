@@ -8,6 +8,10 @@ use crate::limits::{Limits, MIB};
 const V2_LENGTH: u32 = 72;
 /// Fewest bytes of a version 3 header.
 const V3_LENGTH: u32 = 104;
+/// Parts of a cluster that extended L2 entries tell apart (`QCOW_EXTL2_SUBCLUSTERS_PER_CLUSTER`).
+const SUBCLUSTERS: u64 = 32;
+/// Smallest subcluster: 512 bytes.
+const SUBCLUSTER: u64 = 512;
 /// Smallest and largest cluster: 512 bytes and 2 MiB (`MIN_CLUSTER_BITS`, `MAX_CLUSTER_BITS`).
 const CLUSTER_BITS: std::ops::RangeInclusive<u32> = 9..=21;
 /// Widest reference count: 64 bits.
@@ -26,7 +30,7 @@ pub(super) const DIRTY: u64 = 1;
 pub(super) const CORRUPT: u64 = 2;
 pub(super) const DATA_FILE: u64 = 4;
 const COMPRESSION: u64 = 8;
-const EXTENDED_L2: u64 = 16;
+pub(super) const EXTENDED_L2: u64 = 16;
 /// Compatible feature bit.
 const LAZY_REFCOUNTS: u64 = 1;
 
@@ -133,13 +137,31 @@ impl Header {
         1 << self.cluster_bits
     }
 
-    /// Bytes of the virtual disk that one L2 table maps.
+    /// L2 entries have a bitmap of subclusters.
+    pub(super) fn has_extended_l2(&self) -> bool {
+        self.incompatible & EXTENDED_L2 != 0
+    }
+
+    /// Bytes of a subcluster: of a cluster where there are none.
+    pub(super) fn subcluster(&self) -> u64 {
+        if self.has_extended_l2() { self.cluster() / SUBCLUSTERS } else { self.cluster() }
+    }
+
+    /// Bytes of an L2 entry.
+    pub(super) fn l2_entry(&self) -> u64 {
+        if self.has_extended_l2() { 16 } else { 8 }
+    }
+
+    /// Bytes of the virtual disk that one L2 table maps; a table fills a cluster.
     pub(super) fn l2_covers(&self) -> u64 {
-        // A table fills a cluster with entries of 8 bytes.
-        self.cluster().saturating_mul(self.cluster() / 8)
+        let entries = if self.has_extended_l2() { self.cluster() / 16 } else { self.cluster() / 8 };
+        self.cluster().saturating_mul(entries)
     }
 
     fn judge_tables(&self, raw: &Raw<'_>, file: &Bytes, limits: &Limits) -> Result<()> {
+        if self.subcluster() < SUBCLUSTER {
+            return corrupt(20, format!("extended L2 entries with subclusters of {} bytes", self.subcluster()));
+        }
         let l1_bytes = u64::from(self.l1_entries).saturating_mul(8);
         if l1_bytes > limits.qcow2_l1 {
             let cause = format!("{l1_bytes} bytes, the limit is {}", limits.qcow2_l1);
@@ -222,11 +244,6 @@ fn judge_features(incompatible: u64, compression: u8) -> Result<Compression> {
     if unknown != 0 {
         let bits: Vec<String> = (0..64).filter(|bit| unknown >> bit & 1 == 1).map(|bit| bit.to_string()).collect();
         return Err(Error::unsupported("qcow2", format!("unknown incompatible feature bits {}", bits.join(", "))));
-    }
-    if incompatible & EXTENDED_L2 != 0 {
-        return Err(Error::unsupported("qcow2", "extended L2 entries (extended_l2=on) are not read by this version")
-            .why("OpenStack refuses such an image, too")
-            .help("convert it with `qemu-img convert -O qcow2 -o extended_l2=off IMAGE disk.qcow2`"));
     }
     match (incompatible & COMPRESSION != 0, compression) {
         (false, 0) => Ok(Compression::Zlib),

@@ -46,6 +46,7 @@ fn features(header: &Header) -> Vec<String> {
     add(header.has_lazy_refcounts, "lazy-refcounts");
     add(header.backing.is_some(), "backing");
     add(header.incompatible & DATA_FILE != 0, "data-file");
+    add(header.has_extended_l2(), "extended-l2");
     add(header.snapshots == 1, "1 snapshot");
     add(header.snapshots > 1, &format!("{} snapshots", header.snapshots));
     features
@@ -67,6 +68,11 @@ fn flaws(header: &Header) -> Listing<Flaw> {
         header.incompatible & CORRUPT != 0,
         "qcow2-corrupt",
         "the corrupt bit is set: QEMU found its tables contradicting; `qemu-img check -r all` repairs a copy",
+    );
+    add(
+        header.has_extended_l2(),
+        "qcow2-extended-l2",
+        "the image has extended L2 entries: OpenStack's format_inspector refuses them as an unknown feature; convert it with `qemu-img convert -O qcow2 -o extended_l2=off`",
     );
     // Whoever names the other file knows of it, and what is judged is the disk that both make together.
     let mut note = |has: bool, id: &str, found: &str| {

@@ -1,8 +1,8 @@
 //! One look at every table when the image is opened: what lies past the end of the file is found before it is read.
 
 use super::claims::{Claims, MOST_MAP, Wrong};
-use super::disk::{COPIED, Cluster, Disk, OFFSET};
-use crate::bytes::{ReadAt as _, be_u64};
+use super::disk::{COPIED, Cluster, Disk, Entry, OFFSET, judge_bitmap};
+use crate::bytes::ReadAt as _;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fact::{Flaw, Gap, Listing};
 use crate::limits::MIB;
@@ -113,30 +113,32 @@ fn walk_table(disk: &Disk, start: u64, entry: u64, seen: &mut Seen) -> Result<()
             return Ok(());
         }
     };
-    for (index, entry) in (0_u64..).zip(table.chunks_exact(8)) {
+    for (index, entry) in (0_u64..).zip(disk.entries(&table)) {
         let guest = start.saturating_add(index.saturating_mul(cluster));
         if guest >= disk.size() {
             break;
         }
-        let entry = be_u64(entry, 0).unwrap_or(0);
-        if entry != 0 {
-            let found = disk.cluster(entry);
+        if entry != Entry::default() {
+            let found = disk.cluster(entry.word);
             if let Ok(cluster) = &found
                 && let Some(mut claims) = seen.claims.take()
             {
-                let wrong = claims.entry(disk, entry, *cluster);
-                seen.tell(wrong, || format!("the L2 entry {entry:#018x} for byte {guest} of the disk"));
+                let wrong = claims.entry(disk, entry.word, *cluster);
+                seen.tell(wrong, || format!("the L2 entry {:#018x} for byte {guest} of the disk", entry.word));
                 seen.claims = Some(claims);
             }
-            judge(disk, guest, found, seen);
+            judge(disk, guest, entry, found, seen);
         }
     }
     Ok(())
 }
 
-/// Of the last cluster only what the disk reaches into must be there.
-fn judge(disk: &Disk, guest: u64, found: Result<Cluster, Error>, seen: &mut Seen) {
-    let needed = disk.header.cluster().min(disk.size().saturating_sub(guest));
+/// Of the last cluster only what the disk reaches into must be there, of subclusters those that are allocated.
+fn judge(disk: &Disk, guest: u64, entry: Entry, found: Result<Cluster, Error>, seen: &mut Seen) {
+    let found = found.and_then(|cluster| {
+        if disk.header.has_extended_l2() { judge_bitmap(entry, cluster).map(|()| cluster) } else { Ok(cluster) }
+    });
+    let needed = disk.header.cluster().min(disk.size().saturating_sub(guest)).min(allocated(disk, entry));
     let (at, is_there) = match found {
         Ok(Cluster::Unallocated | Cluster::Zero) => return,
         Ok(Cluster::Data(at)) => (at, at.checked_add(needed).is_some_and(|end| end <= disk.data().size())),
@@ -150,6 +152,15 @@ fn judge(disk: &Disk, guest: u64, found: Result<Cluster, Error>, seen: &mut Seen
     if !is_there {
         Seen::count(&mut seen.past, || format!("byte {guest} of the disk at byte {at} of the file"));
     }
+}
+
+/// Bytes from the beginning of a cluster to the end of its last allocated subcluster.
+fn allocated(disk: &Disk, entry: Entry) -> u64 {
+    if !disk.header.has_extended_l2() {
+        return disk.header.cluster();
+    }
+    let last = u64::from(u64::BITS.saturating_sub(entry.allocated().leading_zeros()));
+    last.saturating_mul(disk.header.subcluster())
 }
 
 #[cfg(test)]

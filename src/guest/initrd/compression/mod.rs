@@ -1,6 +1,11 @@
 //! Compressed segments → their bytes, exactly as far and as strictly as Linux unpacks them (`lib/decompress.c`).
 
+mod blocks;
+mod bzip2;
 mod gzip;
+mod lz4;
+mod lzma;
+mod lzo;
 mod xz;
 mod zstd;
 
@@ -15,8 +20,7 @@ pub(super) struct Decoder {
     pub(super) name: &'static str,
     /// The two bytes that `decompress_method` looks at.
     magic: [u8; 2],
-    /// `None` where this version cannot read it.
-    pub(super) open: Option<Open>,
+    pub(super) open: Open,
 }
 
 type Open = fn(&mut Input<'_>) -> Result<Box<dyn Unpack>, Halt>;
@@ -29,18 +33,22 @@ pub(super) trait Unpack {
     fn finish(&mut self, _input: &mut Input<'_>) -> Result<(), Halt> {
         Ok(())
     }
+    /// As [`crate::guest::Segment::filters`] has them, of what was unpacked so far.
+    fn filters(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// In the order of `compressed_formats` in Linux's `lib/decompress.c`.
 pub(super) const DECODERS: &[Decoder] = &[
-    Decoder { name: "gzip", magic: [0x1f, 0x8b], open: Some(gzip::open) },
-    Decoder { name: "gzip", magic: [0x1f, 0x9e], open: Some(gzip::open) },
-    Decoder { name: "bzip2", magic: *b"BZ", open: None },
-    Decoder { name: "lzma", magic: [0x5d, 0x00], open: None },
-    Decoder { name: "xz", magic: [0xfd, b'7'], open: Some(xz::open) },
-    Decoder { name: "lzo", magic: [0x89, b'L'], open: None },
-    Decoder { name: "lz4", magic: [0x02, 0x21], open: None },
-    Decoder { name: "zstd", magic: [0x28, 0xb5], open: Some(zstd::open) },
+    Decoder { name: "gzip", magic: [0x1f, 0x8b], open: gzip::open },
+    Decoder { name: "gzip", magic: [0x1f, 0x9e], open: gzip::open },
+    Decoder { name: "bzip2", magic: *b"BZ", open: bzip2::open },
+    Decoder { name: "lzma", magic: [0x5d, 0x00], open: lzma::open },
+    Decoder { name: "xz", magic: [0xfd, b'7'], open: xz::open },
+    Decoder { name: "lzo", magic: [0x89, b'L'], open: lzo::open },
+    Decoder { name: "lz4", magic: [0x02, 0x21], open: lz4::open },
+    Decoder { name: "zstd", magic: [0x28, 0xb5], open: zstd::open },
 ];
 
 /// Archives that tools list happily and Linux has no reader for, with what to make of them.

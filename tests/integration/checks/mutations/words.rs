@@ -89,3 +89,30 @@ fn options_that_the_kernel_lacks() {
         assert_eq!(judgement.verdict.word(), word, "{options:?}: {id}: {judgement:#?}");
     }
 }
+
+#[test]
+fn filters_that_the_kernel_lacks() {
+    use Word::{Fail, Pass, Unknown};
+    for (filter, options, word) in [
+        ("x86", Some(&[("CONFIG_RD_XZ", "y"), ("CONFIG_XZ_DEC_X86", "y")][..]), Pass),
+        ("x86", Some(&[("CONFIG_RD_XZ", "y"), ("CONFIG_XZ_DEC_X86", "n")]), Fail),
+        ("arm64", Some(&[("CONFIG_RD_XZ", "y"), ("CONFIG_XZ_DEC_X86", "y")]), Fail),
+        ("arm64", Some(&[("CONFIG_RD_XZ", "y"), ("CONFIG_XZ_DEC_ARM64", "y")]), Pass),
+        ("arm64", None, Unknown),
+        ("x86", None, Pass),
+    ] {
+        let mut value = saved("healthy");
+        for segment in at(&mut value, "/initrds/0/segments").as_array_mut().unwrap() {
+            segment["compression"] = json!("xz");
+            segment["filters"] = json!([filter]);
+        }
+        let row = |(name, value): &(&str, &str)| json!({"name": name, "value": value, "line": 7});
+        let options: Option<Vec<_>> = options.map(|options| options.iter().map(row).collect());
+        *at(&mut value, "/kernels/0/config") = match options {
+            Some(options) => json!({"path": "/boot/config-x", "options": options}),
+            None => serde_json::Value::Null,
+        };
+        let judgement = judge(&value, "boot-entry-resolves");
+        assert_eq!(judgement.verdict.word(), word, "{filter}: {judgement:#?}");
+    }
+}
