@@ -272,7 +272,7 @@ fn open_image(name: &str) -> Tree {
     let file: Bytes = Arc::new(FileBytes::new(fs::File::open(image(name)).unwrap()).unwrap());
     let disk = images::open(file, &Overlays::default(), &limits).unwrap().disk;
     let scan = volume::scan(&disk, &limits).unwrap();
-    let bios = bios::starts(&disk, &scan);
+    let bios = bios::code_of(&disk, &scan);
     let open = |partition: volume::Partition| {
         let window: Bytes = Arc::new(Window::new(Arc::clone(&disk), partition.start, partition.size));
         let opened: Result<Rc<dyn FileSystem>> = filesystem::open(window, &limits).map(Rc::from);

@@ -1,11 +1,14 @@
 //! Red Hat's `blscfg`: loader/entries/*.conf → rows of the menu (rhboot/grub2, `grub-core/commands/blscfg.c`).
 
+mod version;
+#[cfg(test)]
+mod tests;
+
 use super::commands::MAX_ITEMS;
 use super::environment::{Environment, cost, cost_of};
 use super::evaluator::{Evaluator, Frame, LOOK, Outcome};
 use super::menu::Item;
 use super::parser::{Statement, parse};
-use super::version;
 use crate::bytes::text;
 use crate::disk::filesystem::Root;
 use crate::error::{ErrorKind, Result};
