@@ -79,7 +79,9 @@ pub(crate) fn read(disk: &Disk, bios: &Fact<Option<Code>>, limits: &Limits) -> L
         Some(Code::Syslinux(number)) => {
             let is_its = |config: &&Config| disk.volumes.get(config.volume).is_some_and(|it| it.number == Some(number));
             let its: Vec<&Config> = extlinux.iter().filter(is_its).collect();
-            its.iter().for_each(|config| menu.extlinux(config, Way::Bios));
+            for config in &its {
+                menu.extlinux(config, Way::Bios);
+            }
             if its.is_empty() {
                 menu.unread("there is Syslinux for BIOS");
             }
@@ -95,7 +97,9 @@ pub(crate) fn read(disk: &Disk, bios: &Fact<Option<Code>>, limits: &Limits) -> L
     }
     // U-Boot reads them where there is no other firmware, and boot code that is not known may be theirs.
     if has_none || bios.known().is_none() {
-        extlinux.iter().for_each(|config| menu.extlinux(config, Way::Nothing));
+        for config in &extlinux {
+            menu.extlinux(config, Way::Nothing);
+        }
     }
     if has_none && mains.is_empty() && extlinux.is_empty() {
         menu.unread("no boot loader was found");

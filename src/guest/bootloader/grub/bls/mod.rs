@@ -234,7 +234,7 @@ impl Evaluator<'_> {
 
 /// Hidden files and those without a name are none.
 fn is_snippet(name: &str) -> bool {
-    !name.starts_with('.') && name.len() > 5 && name.ends_with(".conf")
+    !name.starts_with('.') && name.strip_suffix(".conf").is_some_and(|id| !id.is_empty())
 }
 
 /// Inserts each before the first that is older, and whether no two are equal.
@@ -290,11 +290,11 @@ fn source(snippet: &Snippet, linux: &str, environment: &Environment) -> String {
         let first = initrds.first().copied().unwrap_or(linux);
         let folder = first.rsplit_once('/').map_or("", |(folder, _)| folder);
         for name in early.unwrap_or_else(|| format!("${UNKNOWN}")).split(' ') {
-            source.push_str(&format!(" ($root){folder}/{name}"));
+            source.extend([" ($root)", folder, "/", name]);
         }
     }
     for initrd in initrds {
-        source.push_str(&format!(" ($root){initrd}"));
+        source.extend([" ($root)", initrd]);
     }
     source.push('\n');
     source
