@@ -30,9 +30,21 @@ fn make(folder: &Path, seed: &mut u64) {
     }
     fs::copy(LOADER, folder.join("EFI/BOOT/BOOTX64.EFI")).unwrap();
     fs::write(folder.join("linux"), "").unwrap();
-    let versions = ["6.1.0-9", "6.1.0-10", "6.12.3-arch1-1", "6.9~rc1", "6.9", "6.9.1", "7.0-300.fc42", "7.0-300.fc42+debug", "lts"];
+    let versions = [
+        "6.1.0-9",
+        "6.1.0-10",
+        "6.12.3-arch1-1",
+        "6.9~rc1",
+        "6.9",
+        "6.9.1",
+        "7.0-300.fc42",
+        "7.0-300.fc42+debug",
+        "lts",
+    ];
     for _ in 0..=next(seed, 9) {
-        let name = format!("{}{}.conf", any(seed, &["", "arch-", "9bc3-", "Fedora-", "0"]), any(seed, &versions));
+        let name = format!("{}{}.conf", any(seed, &["", "arch-", "9bc3-", "fedora-", "0"]), any(seed, &versions));
+        // bootctl passes over such names, systemd-boot does not.
+        let name = name.replace('~', "_");
         let mut body = "title x\nlinux /linux\n".to_owned();
         for (key, values) in [
             ("sort-key", &["arch", "fedora", "a"][..]),
@@ -45,7 +57,10 @@ fn make(folder: &Path, seed: &mut u64) {
         }
         fs::write(folder.join("loader/entries").join(name), body).unwrap();
     }
-    let default = any(seed, &["", "default *\n", "default arch-*\n", "default *6.9*\n", "default [0-9]*.conf\n", "default none\n"]);
+    let default = any(
+        seed,
+        &["", "default *\n", "default arch-*\n", "default *6.9*\n", "default [0-9]*.conf\n", "default none\n"],
+    );
     fs::write(folder.join("loader/loader.conf"), format!("timeout 3\n{default}")).unwrap();
 }
 
@@ -71,7 +86,7 @@ fn by_bootctl(folder: &Path) -> Vec<String> {
 
 fn by_bootworthy(folder: &Path) -> Vec<String> {
     let volume = |number: u32, kind: &str, folder: &Path| {
-        let filesystem: Rc<dyn FileSystem> = Rc::new(Directory::new(fs::File::open(folder).unwrap().into()));
+        let filesystem: Rc<dyn FileSystem> = Rc::new(Directory::new(fs::File::open(folder).unwrap()));
         let identity = Identity { kind: kind.to_owned(), uuid: None, label: None };
         OpenVolume {
             number: Some(number),
