@@ -26,11 +26,11 @@ pub struct Args {
 
 /// Inspects, judges, prints; exits as the verdict says.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (profile, options) = (args.judging.profile()?, args.judging.options());
+    let (profile, options) = (args.judging.profile()?, args.judging.options()?);
     let inspected = args.images.inspect(&options.require_in_initrd)?;
     let report = |Inspected { name, result }| match result {
-        Ok(guest) => assess(&name, *guest, profile, &options),
-        Err(error) => Report::unreadable(&name, error, profile),
+        Ok(guest) => assess(&name, *guest, &profile, &options),
+        Err(error) => Report::unreadable(&name, error, &profile),
     };
     let reports: Vec<Report> = inspected.into_iter().map(report).collect();
     let verbosity = match (args.images.quiet, args.verbose) {

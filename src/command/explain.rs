@@ -1,20 +1,24 @@
 //! `bootworthy explain`: why a check or property matters and how to mend it.
 
 use super::{Usage, print};
-use crate::report::{NotKnown, explain};
+use crate::report::{NotKnown, explain, list_checks, list_properties};
 use std::process::ExitCode;
 
 /// Tell why a check or property matters and how to mend it
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Example: bootworthy explain initrd-virtio-scsi")]
 pub struct Args {
-    /// Id of a check, or key of a property
-    #[arg(value_name = "ID", required = true)]
+    /// Id of a check, or key of a property; none lists them all
+    #[arg(value_name = "ID")]
     ids: Vec<String>,
 }
 
-/// Prints the story of each id; an unknown one is answered with the nearest known.
+/// Prints the page of each id, or the list of all; an unknown one is answered with the nearest known.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.ids.is_empty() {
+        print(&format!("{}\n{}", list_checks(), list_properties()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let texts: Result<Vec<String>, Usage> =
         args.ids.iter().map(|id| explain(id).map_err(|error| unknown(id, error))).collect();
     print(&texts?.join("\n"))?;

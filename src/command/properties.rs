@@ -5,7 +5,8 @@ use super::judging::Judging;
 use super::{EXIT_CODES, failed, print};
 use crate::manifest::{FORMATS, Manifest};
 use crate::report::{escape, escape_lines};
-use crate::verdict::{Outcome, Report, assess, exit_code};
+use crate::verdict::check::DEMAND;
+use crate::verdict::{Outcome, Report, Word, assess, exit_code};
 use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
 
@@ -27,14 +28,15 @@ pub struct Args {
 
 /// Prints one manifest per image; nothing for one whose verdict is unknown.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (profile, options) = (args.judging.profile()?, args.judging.options());
+    let (profile, options) = (args.judging.profile()?, args.judging.options()?);
     let mut outcomes = Vec::new();
     let mut texts = Vec::new();
     for Inspected { name, result } in args.images.inspect(&options.require_in_initrd)? {
         match result {
             Ok(guest) => {
-                let report = assess(&name, *guest, profile, &options);
+                let report = assess(&name, *guest, &profile, &options);
                 outcomes.push(report.result);
+                demanded(&report)?;
                 if report.result == Outcome::Unknown {
                     undecided(&name)?;
                 } else {
@@ -77,6 +79,20 @@ fn join(format: &str, texts: &[String]) -> String {
             format!("[\n{}\n]\n", trimmed.join(",\n"))
         }
     }
+}
+
+/// Says of each property that `--with` asks for why it is not there.
+fn demanded(report: &Report) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let finding = report.checks.iter().find(|finding| finding.id == DEMAND.id && finding.verdict != Word::Pass);
+    for evidence in finding.iter().flat_map(|finding| &finding.evidence) {
+        let (path, found) = (escape(&report.path), escape(&evidence.found));
+        writeln!(std::io::stderr(), "error: {path}: {}: {found}", DEMAND.broken)?;
+        if let Some(fix) = &evidence.fix {
+            writeln!(std::io::stderr(), "  = help: {}", escape(fix))?;
+        }
+    }
+    Ok(())
 }
 
 fn undecided(name: &str) -> std::io::Result<()> {

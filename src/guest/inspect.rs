@@ -3,8 +3,8 @@
 use super::bootloader::bios;
 use super::root::{OpenVolume, Tree, assemble};
 use super::{
-    BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, fstab,
-    initrd, kernel, modules, os_release, packages, pe, systemd,
+    BootEntry, Filesystem, Guest, Image, Initrd, Kernel, ModuleTree, PartitionTable, Root, SCHEMA, Volume, agent,
+    crypttab, fstab, initrd, kernel, login, modprobe, modules, os_release, packages, pe, selinux, systemd, watchdog,
 };
 use crate::bytes::{Bytes, Stream, Window};
 use crate::disk::filesystem::{self, Directory, Identity};
@@ -91,10 +91,21 @@ fn blank() -> Guest {
         boot_entries: Fact::default(),
         kernels: Fact::default(),
         initrds: Fact::default(),
+        modprobe: Fact::default(),
+        module_loads: Fact::default(),
         fstab: Fact::default(),
         packages: Fact::default(),
         units: Fact::default(),
         manager: Fact::default(),
+        agent: Fact::default(),
+        watchdog: Fact::default(),
+        crypttab: Fact::default(),
+        selinux: Fact::default(),
+        files: Fact::default(),
+        cloud_init: Fact::default(),
+        machine_ids: Fact::default(),
+        host_keys: Fact::default(),
+        accounts: Fact::default(),
     }
 }
 
@@ -261,7 +272,19 @@ fn collect(guest: &mut Guest, tree: Tree, options: &Options, progress: &dyn Fn(&
     guest.os = os_release::read(&root, limits).into();
     guest.fstab = fstab::read(&root, limits).into();
     guest.packages = packages::read(&root, limits).into();
-    guest.units = systemd::read(&root, limits).into();
+    guest.units = systemd::read(&root, &boot_entries, limits).into();
+    guest.manager = systemd::manager(&root, limits).into();
+    guest.agent = Fact::Known(agent::read(&root, &guest.units, limits));
+    guest.watchdog = Fact::Known(watchdog::read(&root, limits));
+    guest.crypttab = crypttab::read(&root, limits).into();
+    guest.selinux = selinux::read(&root, limits).into();
+    guest.files = Fact::Known(login::files(&root, limits));
+    guest.cloud_init = login::cloud_init(&root, limits).into();
+    guest.machine_ids = Fact::Known(login::machine_ids(&root, limits));
+    guest.host_keys = Fact::Known(login::host_keys(&root, limits));
+    guest.accounts = Fact::Known(login::accounts(&root, limits));
+    guest.modprobe = Fact::Known(modprobe::rules(&root, limits));
+    guest.module_loads = Fact::Known(modprobe::loads(&root, limits));
     progress("kernels");
     guest.kernels = Fact::Known(kernels(&root, &boot_entries, wanted, limits));
     progress("initrds");
@@ -337,7 +360,9 @@ fn initrd_at(root: &filesystem::Root, path: &str, wanted: &[String], limits: &Li
         segments: Fact::Unknown(gap.clone()),
         flaws: Fact::Unknown(gap.clone()),
         has_init: Fact::Unknown(gap.clone()),
-        modules: Fact::Unknown(gap),
+        modules: Fact::Unknown(gap.clone()),
+        modprobe: Fact::Unknown(gap.clone()),
+        module_loads: Fact::Unknown(gap),
     };
     match pe::size(root, path) {
         Err(error) if error.kind == ErrorKind::NotFound => {

@@ -3,7 +3,7 @@
 use crate::verdict::Weight;
 use crate::verdict::check::{self, CHECKS, COMING, Check};
 use crate::verdict::profile::{self, PROFILES, Profile};
-use crate::verdict::property::{PROPERTIES, Property};
+use crate::verdict::property::{self, PROPERTIES, Property, Values};
 
 /// There is no check or property of this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,50 +20,154 @@ pub fn list_checks() -> String {
     CHECKS.iter().map(row).collect()
 }
 
-/// Why a check exists and how it is mended, or what earns a property.
+/// Every property with what it does, each key once.
+pub fn list_properties() -> String {
+    let width = PROPERTIES.iter().map(|property| property.key.len()).max().unwrap_or(0);
+    let mut told: Vec<&str> = Vec::new();
+    let mut text = String::new();
+    for property in PROPERTIES {
+        if !told.contains(&property.key) {
+            told.push(property.key);
+            text += &format!("{:width$}  {}\n", property.key, property.summary);
+        }
+    }
+    text
+}
+
+/// What is told of a check or a property.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Id or key.
+    pub name: &'static str,
+    /// The healthy condition, or what the property does.
+    pub summary: &'static str,
+    /// In reading order.
+    pub parts: Vec<Part>,
+}
+
+/// A part of a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// `why`, `detected by`, `fix` …
+    pub head: String,
+    /// A paragraph; empty where the rows say it all.
+    pub text: String,
+    /// Name and text of each row.
+    pub rows: Vec<(String, String)>,
+}
+
+/// Why a check exists, how it is detected and mended, or what earns a property.
 ///
 /// # Errors
 /// When there is no such name; the nearest known one comes along.
-pub fn explain(name: &str) -> Result<String, NotKnown> {
+pub fn page(name: &str) -> Result<Page, NotKnown> {
     if let Some(check) = check::find(name) {
-        return Ok(explain_check(check));
+        return Ok(check_page(check));
     }
-    let properties: Vec<&Property> = PROPERTIES.iter().filter(|property| property.key == name).collect();
-    if !properties.is_empty() {
-        return Ok(properties.into_iter().map(explain_property).collect::<Vec<_>>().join("\n"));
+    let rows: Vec<&Property> = PROPERTIES.iter().filter(|property| property.key == name).collect();
+    if let Some(first) = rows.first() {
+        return Ok(property_page(first, &rows));
     }
     if let Some(id) = COMING.iter().find(|id| **id == name) {
-        return Ok(format!("{id}: not checked by this version\n"));
+        return Ok(Page { name: id, summary: "not checked by this version", parts: Vec::new() });
     }
     let keys = PROPERTIES.iter().map(|property| property.key);
     Err(NotKnown { nearest: nearest(name, CHECKS.iter().map(|check| check.id).chain(keys)) })
+}
+
+/// The page as text for people.
+///
+/// # Errors
+/// As [`page`].
+pub fn explain(name: &str) -> Result<String, NotKnown> {
+    let page = page(name)?;
+    let mut text = format!("{}: {}\n", page.name, page.summary);
+    for part in &page.parts {
+        let paragraph = if part.text.is_empty() { String::new() } else { format!(" {}", part.text) };
+        let rows: String = part.rows.iter().map(|(name, row)| format!("  {name}: {row}\n")).collect();
+        text += &format!("\n{}:{paragraph}\n{rows}", part.head);
+    }
+    Ok(text)
+}
+
+fn part(head: impl Into<String>, text: impl Into<String>) -> Part {
+    Part { head: head.into(), text: text.into(), rows: Vec::new() }
 }
 
 fn level(profile: &Profile, check: &Check, weight: Weight) -> &'static str {
     profile::severity(profile, check.id, weight, &|_| false).word()
 }
 
-fn explain_check(check: &Check) -> String {
-    let row = |(family, fix): &(&str, &str)| format!("  {family}: {fix}\n");
-    let families: String = check.family_fixes.iter().map(row).collect();
+fn check_page(check: &'static Check) -> Page {
     let level = |profile: &Profile| {
         let (full, light) = (level(profile, check, Weight::Full), level(profile, check, Weight::Minor));
-        format!("  {}: {full}, {light} where it weighs less\n", profile.name)
+        let text = if full == light { full.to_owned() } else { format!("{full}, {light} where it weighs less") };
+        (profile.name.to_owned(), text)
     };
-    let levels: String = PROFILES.iter().map(level).collect();
+    let is_listed = CHECKS.iter().any(|listed| listed.id == check.id);
+    let levels = if is_listed { PROFILES.iter().map(level).collect() } else { Vec::new() };
+    let always = if is_listed { "" } else { "error" };
+    let mut parts = vec![
+        part("why", check.why),
+        part("detected by", check.detects),
+        Part { rows: owned(check.family_fixes), ..part("fix", check.fix) },
+        Part { rows: levels, ..part("severity", always) },
+    ];
+    let mut earns: Vec<&str> = Vec::new();
+    for property in PROPERTIES.iter().filter(|property| property.needs.contains(&check.id)) {
+        if !earns.contains(&property.key) {
+            earns.push(property.key);
+        }
+    }
     let facts: Vec<&str> = check.reads.iter().map(|fact| fact.field()).collect();
-    let mut earns: Vec<&str> = PROPERTIES.iter().filter(|p| p.needs.contains(&check.id)).map(|p| p.key).collect();
-    earns.dedup();
-    let earns = if earns.is_empty() { String::new() } else { format!("earns: {}\n", earns.join(", ")) };
-    let Check { id, summary, why, detects, fix, source, .. } = check;
-    let facts = facts.join(", ");
-    format!(
-        "{id}: {summary}\n\nwhy: {why}\n\ndetected by: {detects}\n\nfix: {fix}\n{families}\nseverity:\n{levels}\n{earns}facts: {facts}\nsource: {source}\n"
-    )
+    for (head, names) in [("earns", earns), ("facts", facts)] {
+        if !names.is_empty() {
+            parts.push(part(head, names.join(", ")));
+        }
+    }
+    parts.push(part("source", check.source));
+    Page { name: check.id, summary: check.summary, parts }
 }
 
-fn explain_property(property: &Property) -> String {
-    format!("{}: {}\n\nearned by: {}\n", property.key, property.summary, property.needs.join(", "))
+fn owned(rows: &[(&str, &str)]) -> Vec<(String, String)> {
+    rows.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+fn property_page(first: &'static Property, rows: &[&'static Property]) -> Page {
+    let mut parts = vec![part("why", first.why)];
+    let mut needs: Vec<&str> = Vec::new();
+    for property in rows {
+        let sets: Vec<&str> = property.sets.iter().map(|set| set.name()).collect();
+        let sets = if sets.is_empty() { format!("none: --with {}", property.key) } else { sets.join(", ") };
+        let checks = if property.needs.is_empty() { property::SAFE.to_owned() } else { property.needs.join(", ") };
+        let told =
+            [("detected by", property.detects), ("earned by", &checks), ("in the sets", &sets), ("fix", property.fix)];
+        parts.push(Part { rows: owned(&told), ..part(format!("value {}", property.value.label()), "") });
+        needs.extend(property.needs.iter().filter(|id| !needs.contains(id)).collect::<Vec<_>>());
+    }
+    let mut mends = Vec::new();
+    for check in needs.iter().filter_map(|id| check::find(id)) {
+        mends.push((check.id.to_owned(), check.fix.to_owned()));
+        mends.extend(
+            check.family_fixes.iter().map(|(family, fix)| (format!("{} on {family}", check.id), (*fix).to_owned())),
+        );
+    }
+    if !mends.is_empty() {
+        parts.push(Part { rows: mends, ..part("fix of what earns it", "") });
+    }
+    parts.push(part("values", values(first)));
+    parts.push(part("source", first.source));
+    Page { name: first.key, summary: first.summary, parts }
+}
+
+/// What `--with` takes.
+fn values(property: &Property) -> String {
+    match property.values {
+        Values::Text => "any text".to_owned(),
+        Values::Integer => "a whole number".to_owned(),
+        Values::Yes(spelled) => spelled.to_owned(),
+        Values::OneOf(values) => values.join(", "),
+    }
 }
 
 /// The name with the fewest edits, if it takes no more than a third of its letters.
@@ -94,12 +198,21 @@ mod tests {
 
     #[test]
     fn every_id_is_explained() {
-        for name in
-            CHECKS.iter().map(|check| check.id).chain(PROPERTIES.iter().map(|p| p.key)).chain(COMING.iter().copied())
-        {
+        for name in COMING {
             assert!(explain(name).is_ok_and(|text| text.starts_with(name)), "{name}");
         }
+        let checks = CHECKS.iter().chain([&check::DEMAND]).map(|check| (check.id, "\nseverity:"));
+        for (name, own) in checks.chain(PROPERTIES.iter().map(|property| (property.key, "\nvalues: "))) {
+            let text = explain(name).unwrap();
+            assert!(text.starts_with(&format!("{name}: ")), "{text}");
+            for head in ["\nwhy: ", "detected by: ", "fix: ", "\nsource: ", own] {
+                assert!(text.contains(head), "{head:?} is not in\n{text}");
+            }
+            assert!(!text.contains(":  ") && !text.contains(": \n"), "{text}");
+        }
         assert_eq!(list_checks().lines().count(), CHECKS.len());
+        let keys: std::collections::BTreeSet<&str> = PROPERTIES.iter().map(|property| property.key).collect();
+        assert_eq!(list_properties().lines().count(), keys.len());
     }
 
     #[test]

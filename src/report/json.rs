@@ -5,7 +5,8 @@ use crate::error::ErrorKind;
 use crate::guest::OsRelease;
 use crate::manifest::ascii_json;
 use crate::verdict::profile::Severity;
-use crate::verdict::{Evidence, Finding, Outcome, Report, Summary, Word};
+use crate::verdict::property::Earned;
+use crate::verdict::{Evidence, FeatureState, Finding, Outcome, Packaged, Report, Summary, Word};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -21,7 +22,10 @@ struct JsonReport<'a> {
     result: Outcome,
     checks: Vec<JsonCheck<'a>>,
     properties: Map<String, Value>,
+    earned: Vec<JsonEarned<'a>>,
     withheld: Vec<JsonWithheld<'a>>,
+    boots: Vec<JsonBoot<'a>>,
+    features: Vec<JsonFeature<'a>>,
     error: Option<JsonError<'a>>,
     summary: Summary,
 }
@@ -72,6 +76,31 @@ struct JsonEvidence<'a> {
     found: &'a str,
     expected: Option<&'a str>,
     entry: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    package: Option<&'a Packaged>,
+}
+
+/// A property with the checks that prove it.
+#[derive(Serialize)]
+struct JsonEarned<'a> {
+    key: &'a str,
+    value: Value,
+    checks: &'a [&'a str],
+}
+
+/// Whether it boots on a bus.
+#[derive(Serialize)]
+struct JsonBoot<'a> {
+    bus: &'a str,
+    verdict: Word,
+}
+
+/// A required feature, with its checks that did not pass and those that do not exist yet.
+#[derive(Serialize)]
+struct JsonFeature<'a> {
+    name: &'a str,
+    missing: &'a [&'a str],
+    not_checked: &'a [&'a str],
 }
 
 #[derive(Serialize)]
@@ -117,6 +146,7 @@ fn shape(report: &Report) -> JsonReport<'_> {
         result: report.result,
         checks: report.checks.iter().map(check).collect(),
         properties: properties(report),
+        earned: report.earned.iter().map(earned).collect(),
         withheld: report
             .withheld
             .iter()
@@ -127,6 +157,8 @@ fn shape(report: &Report) -> JsonReport<'_> {
                 reason: &withheld.reason,
             })
             .collect(),
+        boots: report.buses.iter().map(|bus| JsonBoot { bus: bus.name, verdict: bus.boots }).collect(),
+        features: report.features.iter().map(feature).collect(),
         error: report.error.as_ref().map(|error| JsonError {
             kind: error.kind,
             what: &error.what,
@@ -171,14 +203,26 @@ fn evidence(evidence: &Evidence) -> JsonEvidence<'_> {
         found: &evidence.found,
         expected: evidence.expected.as_deref(),
         entry: evidence.entry.as_deref(),
+        package: evidence.package.as_ref(),
     }
 }
 
-/// Strings, but numbers where Glance takes numbers.
 fn properties(report: &Report) -> Map<String, Value> {
-    let value = |text: &str, is_integer| match text.parse::<u64>() {
-        Ok(number) if is_integer => Value::from(number),
-        _ => Value::from(text),
-    };
-    report.earned.iter().map(|earned| (earned.key.to_owned(), value(&earned.value, earned.is_integer))).collect()
+    report.earned.iter().map(|earned| (earned.key.to_owned(), value(earned))).collect()
+}
+
+fn earned(earned: &Earned) -> JsonEarned<'_> {
+    JsonEarned { key: earned.key, value: value(earned), checks: earned.evidence }
+}
+
+/// A string, but a number where Glance takes a number.
+fn value(earned: &Earned) -> Value {
+    match earned.value.parse::<u64>() {
+        Ok(number) if earned.is_integer => Value::from(number),
+        _ => Value::from(earned.value.as_str()),
+    }
+}
+
+fn feature(feature: &FeatureState) -> JsonFeature<'_> {
+    JsonFeature { name: feature.name, missing: &feature.missing, not_checked: &feature.coming }
 }

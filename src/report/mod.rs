@@ -7,7 +7,7 @@ mod size;
 mod text;
 
 pub use escape::{escape, escape_lines};
-pub use explain::{NotKnown, explain, list_checks, nearest};
+pub use explain::{NotKnown, Page, Part, explain, list_checks, list_properties, nearest, page};
 pub use size::human;
 
 use crate::verdict::Report;

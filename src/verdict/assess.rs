@@ -1,10 +1,10 @@
 //! Facts and a profile → the report: one neutral shape that every writer renders.
 
 use super::boot::{self, BootTable, boot_table};
-use super::check::{CHECKS, COMING, Check};
+use super::check::{CHECKS, COMING, Check, DEMAND};
 use super::profile::{FEATURES, Profile, Severity, severity};
-use super::property::{BOOT_SET, BUS_SCSI, BUS_VIRTIO, Claim, Earned, Withheld, claims};
-use super::{EntryVerdict, Evidence, Judgement, Options, Verdict, Word};
+use super::property::{BOOT_SET, BUS_SCSI, BUS_VIRTIO, Claims, Earned, Forced, Withheld, claims};
+use super::{EntryVerdict, Evidence, Judgement, Options, Tally, Verdict, Weight, Word};
 use crate::error::Error;
 use crate::fact::Gap;
 use crate::guest::Guest;
@@ -99,7 +99,7 @@ pub struct Report {
     pub result: Outcome,
     /// Where the modules are.
     pub table: BootTable,
-    /// In the order of [`CHECKS`].
+    /// In the order of [`CHECKS`], then [`DEMAND`] where `--with` asks for something.
     pub checks: Vec<Finding>,
     /// In the order of the properties' table.
     pub earned: Vec<Earned>,
@@ -123,14 +123,11 @@ pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) ->
         let level = level(profile, options, check.id, judgement, &judged);
         finding(check, judgement, level, &guest)
     };
-    let checks: Vec<Finding> = CHECKS.iter().zip(&judged).map(finding).collect();
-    let (mut earned, mut withheld) = (Vec::new(), Vec::new());
-    for claim in claims(&guest, options, &judged) {
-        match claim {
-            Claim::Earned(property) => earned.push(property),
-            Claim::Withheld(property) => withheld.push(property),
-        }
-    }
+    let mut checks: Vec<Finding> = CHECKS.iter().zip(&judged).map(finding).collect();
+    let Claims { earned, withheld, forced } = claims(&guest, options, &judged);
+    // Nothing makes it lighter: who asks for a property by name must hear that it is not there.
+    let demand = demand(&forced).map(|judgement| self::finding(&DEMAND, &judgement, Severity::Error, &guest));
+    checks.extend(demand);
     Report {
         profile: profile.name,
         path: path.to_owned(),
@@ -254,6 +251,24 @@ fn finding(check: &'static Check, judgement: &Judgement, severity: Severity, gue
         reason: judgement.reason(),
         fix,
     }
+}
+
+/// Whether everything is earned that `--with` asks for; `None` where it asks for nothing.
+fn demand(forced: &[Forced]) -> Option<Judgement> {
+    let mut tally = Tally::default();
+    for Forced { text, word, check, reason, .. } in forced {
+        let place = check.map(|check| format!("{check}: ")).unwrap_or_default();
+        match word {
+            Word::Pass | Word::NotApplicable => tally.proof(Evidence::of(format!("{text} is earned by {reason}"))),
+            Word::Unknown => tally.gap(Weight::Full, Gap::new(format!("{text}: {place}{reason}"))),
+            Word::Fail => {
+                let evidence = Evidence::of(format!("{text}: {place}{reason}"));
+                let explained = |check| evidence.clone().mend(format!("`bootworthy explain {check}` tells how"));
+                tally.fault(Weight::Full, check.map_or_else(|| evidence.clone(), explained));
+            }
+        }
+    }
+    (!forced.is_empty()).then(|| tally.judgement())
 }
 
 /// Each gap once: several boot entries meet the same.

@@ -34,7 +34,7 @@ pub(super) fn has_root(rows: &[Row<'_>], tally: &mut Tally) -> bool {
 }
 
 impl<'a> Row<'a> {
-    fn new(mount: &'a Mount) -> Self {
+    pub(super) fn new(mount: &'a Mount) -> Self {
         // `man 8 mount`: nofail ignores a missing device, noauto is not mounted at boot.
         let is_optional = is_last(mount, "nofail", "fail") || is_last(mount, "noauto", "auto");
         let weight = if is_optional { Weight::Reduced } else { Weight::Full };

@@ -4,12 +4,16 @@ pub mod boot;
 pub mod check;
 pub mod profile;
 pub mod property;
+mod agent;
 mod assess;
+mod defaults;
 mod fstab;
 mod spec;
 mod tally;
+mod trim;
 mod unit;
 mod view;
+mod watchdog;
 
 pub use assess::{BusState, FeatureState, Finding, Outcome, Report, Summary, assess, exit_code};
 pub use boot::{BootRow, BootTable};
@@ -27,8 +31,11 @@ pub struct Options {
     pub require_in_initrd: Vec<String>,
     /// The lightest severity that makes an image unfit (`--fail-on`).
     pub fail_on: Severity,
-    /// Severities that the user set for checks by id; they change exit codes, never what is earned.
+    /// Severities that the user set for checks by id, the last one of an id counts; they change exit codes, never what
+    /// is earned.
     pub severities: Vec<(String, Severity)>,
+    /// Which properties are asked for.
+    pub choice: property::Choice,
 }
 
 /// What a check says: the four words of the report.
@@ -67,10 +74,18 @@ pub struct Evidence {
     /// The part of `text` that is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<String>,
+    /// Set where a package is asked for: its name, or none where something else takes its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<Packaged>,
     /// The exact mend of this place, where one can be written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
+
+/// A package by name, or that there is none; `null` in reports.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Packaged(pub Option<String>);
 
 impl Evidence {
     /// Evidence that has no place.
@@ -112,6 +127,13 @@ impl Evidence {
         self
     }
 
+    /// Says which package it is, or that none is needed.
+    #[must_use]
+    pub fn packaged(mut self, name: Option<&str>) -> Self {
+        self.package = Some(Packaged(name.map(str::to_owned)));
+        self
+    }
+
     /// Adds the boot entry.
     #[must_use]
     pub fn entry(mut self, entry: impl Into<String>) -> Self {
@@ -126,10 +148,19 @@ pub enum Weight {
     /// One severity lower, and the promise holds all the same: another entry than the default,
     /// `virtio_net` only in the root tree. Withholds nothing.
     Minor,
+    /// The check's own severity, and what it costs is withheld by another check: a blacklist of one of two disk drivers.
+    Told,
     /// One severity lower, but the property is withheld: a `nofail` row by device name.
     Reduced,
     /// The check's own severity; its properties are withheld.
     Full,
+}
+
+impl Weight {
+    /// Whether what rests on the check is withheld.
+    pub fn withholds(self) -> bool {
+        self >= Self::Reduced
+    }
 }
 
 /// One thing that does not hold.

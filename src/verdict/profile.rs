@@ -3,6 +3,7 @@
 use super::Weight;
 use super::property::BUS_SCSI;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,14 +49,14 @@ impl Severity {
 }
 
 /// A set of promises.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Profile {
     /// Its name.
     pub name: &'static str,
     /// What it promises.
     pub summary: &'static str,
     /// Features that must be there ([`FEATURES`]).
-    pub required: &'static [&'static str],
+    pub required: Cow<'static, [&'static str]>,
     /// The lightest severity that it counts as an error.
     pub fail_on: Severity,
     /// Only what boots matters: everything else informs.
@@ -67,21 +68,21 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "openstack",
         summary: "boots on virtio-scsi, and has the guest agent and a watchdog",
-        required: REQUIRED,
+        required: Cow::Borrowed(REQUIRED),
         fail_on: Severity::Error,
         is_lenient: false,
     },
     Profile {
         name: "bootable",
         summary: "boots on some virtio disk; nothing else is required",
-        required: &[],
+        required: Cow::Borrowed(&[]),
         fail_on: Severity::Error,
         is_lenient: true,
     },
     Profile {
         name: "strict",
         summary: "openstack, with warnings counted as errors",
-        required: REQUIRED,
+        required: Cow::Borrowed(REQUIRED),
         fail_on: Severity::Warning,
         is_lenient: false,
     },
@@ -94,21 +95,47 @@ pub fn find(name: &str) -> Option<&'static Profile> {
     PROFILES.iter().find(|profile| profile.name == name)
 }
 
+impl Profile {
+    /// The profile with more features required.
+    #[must_use]
+    pub fn requiring(mut self, features: &[&'static str]) -> Self {
+        for feature in features {
+            if !self.required.contains(feature) {
+                self.required.to_mut().push(feature);
+            }
+        }
+        self
+    }
+
+    /// Whether a required feature rests on this check.
+    fn requires(&self, check: &str) -> bool {
+        let is_required = |feature: &&Feature| self.required.contains(&feature.name);
+        FEATURES.iter().filter(is_required).any(|feature| feature.needs.contains(&check))
+    }
+}
+
 /// What a profile can require: there when all its checks passed.
 #[derive(Debug)]
 pub struct Feature {
     /// Its name.
     pub name: &'static str,
+    /// What it is.
+    pub summary: &'static str,
     /// Ids of its checks; those that do not exist yet are in [`super::check::COMING`].
     pub needs: &'static [&'static str],
 }
 
 /// Every feature.
 pub const FEATURES: &[Feature] = &[
-    Feature { name: "virtio-scsi", needs: BUS_SCSI },
-    Feature { name: "guest-agent", needs: &["agent-installed", "agent-started", "agent-channel"] },
+    Feature { name: "virtio-scsi", summary: "boots from a virtio-scsi disk", needs: BUS_SCSI },
+    Feature {
+        name: "guest-agent",
+        summary: "the QEMU guest agent starts and is reached",
+        needs: &["agent-installed", "agent-started", "agent-channel"],
+    },
     Feature {
         name: "watchdog",
+        summary: "something feeds Nova's watchdog",
         needs: &["watchdog-installed", "watchdog-driver", "watchdog-loadable", "watchdog-armed"],
     },
 ];
@@ -140,14 +167,25 @@ const ROWS: &[Row] = &[
     Row { bootable_light: Some(Severity::Note), ..row("initrd-virtio-net", Severity::Error, Severity::Error) },
     row("initrd-module-closure", Severity::Error, Severity::Error),
     row("initrd-kernel-match", Severity::Error, Severity::Error),
+    row("initrd-root-filesystem", Severity::Error, Severity::Error),
+    row("module-not-blacklisted", Severity::Error, Severity::Error),
     row("cmdline-root-stable", Severity::Error, Severity::Error),
     row("cmdline-root-resolves", Severity::Error, Severity::Error),
     row("fstab-stable-ids", Severity::Error, Severity::Error),
     row("fstab-targets-exist", Severity::Error, Severity::Error),
     Row { strict: Some(Severity::Warning), ..row("fstab-uuid", Severity::Note, Severity::Note) },
     row("fstab-discard", Severity::Note, Severity::Note),
+    row("trim-enabled", Severity::Warning, Severity::Note),
     Row { feature: Some("guest-agent"), ..row("agent-installed", Severity::Error, Severity::Note) },
+    Row { feature: Some("guest-agent"), ..row("agent-channel", Severity::Error, Severity::Note) },
+    row("agent-freeze-allowed", Severity::Note, Severity::Note),
+    row("agent-password-allowed", Severity::Note, Severity::Note),
     Row { feature: Some("watchdog"), ..row("watchdog-installed", Severity::Error, Severity::Note) },
+    Row { feature: Some("watchdog"), ..row("watchdog-driver", Severity::Error, Severity::Note) },
+    Row { feature: Some("watchdog"), ..row("watchdog-loadable", Severity::Error, Severity::Note) },
+    Row { feature: Some("watchdog"), ..row("watchdog-armed", Severity::Error, Severity::Note) },
+    row("watchdog-single-owner", Severity::Warning, Severity::Note),
+    row("multiqueue-kernel", Severity::Warning, Severity::Note),
     row("image-format-safe", Severity::Error, Severity::Error),
     row("virtual-size-sane", Severity::Warning, Severity::Note),
 ];
@@ -159,13 +197,14 @@ pub fn severity(profile: &Profile, check: &str, weight: Weight, passed: &dyn Fn(
     let own = match row.feature {
         Some(feature) if profile.required.contains(&feature) => Severity::Error,
         Some(_) => Severity::Note,
+        None if profile.requires(check) => row.openstack,
         None if profile.is_lenient && row.eased_by.is_some_and(passed) => Severity::Warning,
         None if profile.is_lenient => row.bootable,
         None if profile.fail_on == Severity::Warning => row.strict.unwrap_or(row.openstack),
         None => row.openstack,
     };
     match (weight, row.bootable_light) {
-        (Weight::Full, _) => own,
+        (Weight::Full | Weight::Told, _) => own,
         (_, Some(light)) if profile.is_lenient => light,
         _ => own.lower(),
     }
@@ -222,6 +261,18 @@ mod tests {
         ] {
             let found = severity(find(profile).unwrap(), check, weight, &|id| passed.contains(&id));
             assert_eq!(found, expected, "{profile} {check} {weight:?} {passed:?}");
+        }
+        let bootable = || find("bootable").unwrap().clone();
+        for (required, check, expected) in [
+            (&["watchdog"][..], "watchdog-installed", Error),
+            (&["watchdog"], "agent-installed", Note),
+            (&["guest-agent"], "agent-installed", Error),
+            (&["virtio-scsi"], "initrd-virtio-scsi", Error),
+            (&["virtio-scsi"], "virtual-size-sane", Note),
+        ] {
+            let profile = bootable().requiring(required).requiring(required);
+            assert_eq!(profile.required, required);
+            assert_eq!(severity(&profile, check, Full, &|_| true), expected, "{required:?} {check}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Units of systemd as checks ask for them: does one start at the first boot, and with which settings.
 
 use super::{Evidence, Lookup, View};
-use crate::guest::{Setting, Unit};
+use crate::guest::{Assignment, Setting, Unit};
 
 /// Whether something starts at the first boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,4 +74,9 @@ pub(super) fn settings<'a>(view: &View<'_>, unit: &'a Unit, section: &str, key: 
         }
     }
     Some(values)
+}
+
+/// The assignment of a variable that counts: the last one.
+pub(super) fn variable<'a>(variables: &'a [Assignment], name: &str) -> Option<&'a Assignment> {
+    variables.iter().rfind(|variable| variable.name == name)
 }

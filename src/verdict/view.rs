@@ -3,7 +3,8 @@
 use super::Options;
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{
-    BootEntry, Guest, Image, Initrd, Kernel, Mount, OsRelease, Package, PartitionTable, Root, Setting, Unit, Volume,
+    Accounts, Agent, BootEntry, CloudInit, Crypt, Guest, Image, Initrd, Kernel, MachineId, ModprobeRule, ModuleLoad,
+    Mount, OsRelease, Package, PartitionTable, PresentFile, Root, Selinux, Setting, Unit, Volume, Watchdog,
 };
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -27,6 +28,10 @@ pub enum FactName {
     Kernels,
     /// `initrds`
     Initrds,
+    /// `modprobe`
+    Modprobe,
+    /// `module_loads`
+    ModuleLoads,
     /// `fstab`
     Fstab,
     /// `packages`
@@ -35,6 +40,24 @@ pub enum FactName {
     Units,
     /// `manager`
     Manager,
+    /// `agent`
+    Agent,
+    /// `watchdog`
+    Watchdog,
+    /// `crypttab`
+    Crypttab,
+    /// `selinux`
+    Selinux,
+    /// `files`
+    Files,
+    /// `cloud_init`
+    CloudInit,
+    /// `machine_ids`
+    MachineIds,
+    /// `host_keys`
+    HostKeys,
+    /// `accounts`
+    Accounts,
 }
 
 impl FactName {
@@ -49,10 +72,21 @@ impl FactName {
             Self::BootEntries => "boot_entries",
             Self::Kernels => "kernels",
             Self::Initrds => "initrds",
+            Self::Modprobe => "modprobe",
+            Self::ModuleLoads => "module_loads",
             Self::Fstab => "fstab",
             Self::Packages => "packages",
             Self::Units => "units",
             Self::Manager => "manager",
+            Self::Agent => "agent",
+            Self::Watchdog => "watchdog",
+            Self::Crypttab => "crypttab",
+            Self::Selinux => "selinux",
+            Self::Files => "files",
+            Self::CloudInit => "cloud_init",
+            Self::MachineIds => "machine_ids",
+            Self::HostKeys => "host_keys",
+            Self::Accounts => "accounts",
         }
     }
 }
@@ -182,8 +216,19 @@ accessors! {
     boot_entries: BootEntries -> Listing<BootEntry>;
     kernels: Kernels -> Listing<Kernel>;
     initrds: Initrds -> Listing<Initrd>;
+    modprobe: Modprobe -> Listing<ModprobeRule>;
+    module_loads: ModuleLoads -> Listing<ModuleLoad>;
     fstab: Fstab -> Option<Listing<Mount>>;
     packages: Packages -> Listing<Package>;
     units: Units -> Listing<Unit>;
     manager: Manager -> Listing<Setting>;
+    agent: Agent -> Agent;
+    watchdog: Watchdog -> Watchdog;
+    crypttab: Crypttab -> Option<Listing<Crypt>>;
+    selinux: Selinux -> Option<Selinux>;
+    files: Files -> Listing<PresentFile>;
+    cloud_init: CloudInit -> CloudInit;
+    machine_ids: MachineIds -> Vec<MachineId>;
+    host_keys: HostKeys -> Listing<String>;
+    accounts: Accounts -> Accounts;
 }

@@ -241,3 +241,142 @@ fn help_fits_a_screen_and_begins_with_an_example() {
         assert!(help.starts_with("Example: bootworthy ") && help.lines().count() <= 55, "{help}");
     }
 }
+
+/// Healthy facts, as saved, with one node replaced.
+fn facts(pointer: &str, new: &Value) -> Vec<u8> {
+    let mut value = crate::checks::saved("healthy");
+    if !pointer.is_empty() {
+        *value.pointer_mut(pointer).unwrap() = new.clone();
+    }
+    value.to_string().into_bytes()
+}
+
+#[test]
+fn flags_change_exit_codes_and_never_what_is_earned() {
+    let healthy = ("", Value::Null);
+    let by_name = ("/fstab/0/spec", Value::from("/dev/vda1"));
+    let too_large = ("/image/virtual_size", Value::from(1_u64 << 40));
+    let is_bus = |properties: &Value, bus: &Value| properties["hw_disk_bus"] == *bus;
+    let (scsi, virtio, none) = (Value::from("scsi"), Value::from("virtio"), Value::Null);
+    for ((pointer, new), flags, code, bus) in [
+        (&healthy, "", 0, &scsi),
+        (&healthy, "--set minimal", 0, &scsi),
+        (&healthy, "--set scs", 0, &scsi),
+        (&healthy, "--set full", 0, &scsi),
+        (&healthy, "--with hw_disk_bus --with os_version=12", 0, &scsi),
+        (&healthy, "--with hw_disk_bus=virtio", 0, &virtio),
+        (&healthy, "--with hw_disk_bus=ide", 3, &none),
+        (&healthy, "--with os_version=13", 1, &scsi),
+        (&healthy, "--with os_version=13 --profile bootable --fail-on error", 1, &scsi),
+        (&healthy, "--without hw_disk_bus", 0, &none),
+        (&by_name, "", 1, &none),
+        (&by_name, "--ignore fstab-stable-ids", 0, &none),
+        (&by_name, "--severity fstab-stable-ids=warning", 0, &none),
+        (&by_name, "--severity fstab-stable-ids=warning --fail-on warning", 1, &none),
+        (&by_name, "--severity fstab-stable-ids=error --ignore fstab-stable-ids", 0, &none),
+        (&by_name, "--ignore fstab-stable-ids --with hw_disk_bus", 1, &none),
+        (&by_name, "--severity fstab-stable-ids=off --severity fstab-stable-ids=error", 1, &none),
+        (&too_large, "", 0, &scsi),
+        (&too_large, "--fail-on warning", 1, &scsi),
+        (&too_large, "--fail-on warning --ignore virtual-size-sane", 0, &scsi),
+        (&too_large, "--severity virtual-size-sane=error", 1, &scsi),
+        (&too_large, "--profile strict", 1, &scsi),
+        (&too_large, "--profile strict --ignore virtual-size-sane", 0, &scsi),
+        (&too_large, "--profile bootable --fail-on note", 1, &scsi),
+    ] {
+        let args = ["check", "--facts", "-", "--format", "json"].into_iter().chain(flags.split_ascii_whitespace());
+        let run = with_input(args, &facts(pointer, new));
+        assert_eq!(run.code, code, "{pointer} {flags}: {}{}", run.stdout, run.stderr);
+        let report = json(&run.stdout);
+        assert!(is_bus(&report["properties"], bus), "{pointer} {flags}: {}", report["properties"]);
+        let args = ["properties", "--facts", "-", "--format", "json"].into_iter().chain(flags.split_ascii_whitespace());
+        let printed = with_input(args, &facts(pointer, new));
+        assert_eq!(
+            (printed.code, printed.stdout.is_empty()),
+            (code, code == 3),
+            "{pointer} {flags}: {}",
+            printed.stdout
+        );
+    }
+}
+
+#[test]
+fn required_features_are_errors_in_every_profile() {
+    let none = facts("/packages", &Value::Array(Vec::new()));
+    for (flags, code) in [
+        ("--profile bootable", 0),
+        ("--profile bootable --require virtio-scsi", 0),
+        ("--profile bootable --require guest-agent", 1),
+        ("--profile bootable --require watchdog --require virtio-scsi", 1),
+        ("--profile openstack", 1),
+    ] {
+        let args = ["check", "--facts", "-", "-q"].into_iter().chain(flags.split_ascii_whitespace());
+        let run = with_input(args, &none);
+        assert_eq!(run.code, code, "{flags}: {}", run.stdout);
+        assert_eq!(run.stdout.contains("required features missing"), code == 1, "{flags}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_property_forced_against_the_evidence_names_its_check() {
+    let broken = path("broken.qcow2");
+    let run = bootworthy(["check", "--with", "hw_scsi_model", "--ignore", "initrd-virtio-scsi", &broken]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    for part in [
+        "error[property-earned]",
+        "hw_scsi_model=virtio-scsi: initrd-virtio-scsi: virtio_scsi.ko",
+        "`bootworthy explain initrd-virtio-scsi`",
+    ] {
+        assert!(run.stdout.contains(part), "{part} is not in\n{}", run.stdout);
+    }
+    let run = bootworthy(["properties", "--with", "hw_scsi_model", &broken]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("hw_scsi_model=virtio-scsi: initrd-virtio-scsi: "), "{}", run.stderr);
+    assert!(run.stdout.contains("os_type=linux") && !run.stdout.contains("--property hw_scsi_model"), "{}", run.stdout);
+}
+
+#[test]
+fn what_does_not_exist_is_answered_with_the_nearest() {
+    let cases: &[(&[&str], &str)] = &[
+        (
+            &["--watchdog-action", "shutdown"],
+            "'shutdown' is a libvirt action; Nova accepts none, pause, poweroff, reset, disabled",
+        ),
+        (&["--watchdog-action", "dump"], "'dump' is a libvirt action; Nova accepts"),
+        (&["--watchdog-action", "rest"], "'rest' is no watchdog action; Nova accepts"),
+        (&["--with", "hw_watchdog_action=shutdown"], "'shutdown' is a libvirt action"),
+        (&["--with", "hw_watchdog_action=pause", "--watchdog-action", "reset"], "contradicts"),
+        (&["--with", "hw_disc_bus"], "did you mean hw_disk_bus?"),
+        (&["--with", "hw_disk_bus=SCSI"], "Nova accepts fdc, ide, sata, scsi"),
+        (&["--without", "os_vesion"], "did you mean os_version?"),
+        (&["--with", "os_version", "--without", "os_version"], "contradicts"),
+        (&["--ignore", "fstab-uid"], "did you mean fstab-uuid?"),
+        (&["--ignore", "password-unset", "--ignore", "zzz"], "there is no check \"zzz\" ("),
+        (&["--severity", "fstab-uuid"], "ID=LEVEL is expected"),
+        (&["--severity", "fstab-uuid=fatal"], "none of off, note, warning, error"),
+        (&["--severity", "fstab-uid=note"], "did you mean fstab-uuid?"),
+        (&["--require", "watchdg"], "watchdog"),
+        (&["--set", "recomended"], "recommended"),
+        (&["--profile", "strickt"], "strict"),
+    ];
+    for (flags, says) in cases {
+        for command in ["check", "properties"] {
+            let run = bootworthy([&[command][..], flags, &["nowhere.qcow2"]].concat());
+            assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{flags:?}: {}", run.stderr);
+            assert!(run.stderr.contains(says), "{flags:?}: {}", run.stderr);
+        }
+    }
+}
+
+#[test]
+fn explain_without_an_id_lists_all_and_with_each_tells_all() {
+    let list = bootworthy(["explain"]).stdout;
+    let ids: Vec<&str> = list.lines().filter_map(|line| line.split_ascii_whitespace().next()).collect();
+    assert!(ids.contains(&"fstab-uuid") && ids.contains(&"hw_disk_bus") && ids.len() > 40, "{list}");
+    let run = bootworthy(["explain"].into_iter().chain(ids.iter().copied()));
+    assert_eq!(run.code, 0);
+    for head in ["\nwhy: ", "\nsource: "] {
+        assert_eq!(run.stdout.matches(head).count(), ids.len(), "{head:?}");
+    }
+    assert!(run.stdout.matches("detected by: ").count() >= ids.len());
+}

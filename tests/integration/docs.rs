@@ -1,13 +1,16 @@
 //! What is written down is what the program does. `BOOTWORTHY_UPDATE=1` brings the documents up to date.
 
 use crate::common::{Run, bootworthy};
+use bootworthy::report::page;
 use bootworthy::verdict::Weight;
-use bootworthy::verdict::check::CHECKS;
-use bootworthy::verdict::profile::{PROFILES, severity};
-use bootworthy::verdict::property::PROPERTIES;
+use bootworthy::verdict::check::{CHECKS, DEMAND};
+use bootworthy::verdict::profile::{FEATURES, PROFILES, severity};
+use bootworthy::verdict::property::{PROPERTIES, Property, Set};
 use std::fs;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const CHECKS_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/checks.md");
+const PROPERTIES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/properties.md");
 
 /// Compares, or rewrites when asked to.
 fn settle(path: &str, standing: &str, current: &str) {
@@ -37,14 +40,88 @@ fn checks() -> String {
     text
 }
 
+fn earned_by(property: &Property) -> String {
+    let exists = |id: &&&str| CHECKS.iter().any(|check| check.id == **id);
+    let needs: Vec<String> = property.needs.iter().filter(exists).map(|id| format!("`{id}`")).collect();
+    let is_open = property.needs.iter().any(|id| !exists(&id));
+    let note = if is_open { " (withheld until this version checks all of them)" } else { "" };
+    let needs = if property.needs.is_empty() { "`image-format-safe`".to_owned() } else { needs.join(", ") };
+    format!("{needs}{note}").trim().to_owned()
+}
+
+/// What the default set looks at.
 fn properties() -> String {
-    let mut text = "| property | what it does | earned by |\n|---|---|---|\n".to_owned();
+    let mut text = "| property | value | what it does | earned by |\n|---|---|---|---|\n".to_owned();
+    for property in PROPERTIES.iter().filter(|property| property.sets.contains(&Set::Recommended)) {
+        let (key, value, summary) = (property.key, property.value.label(), property.summary);
+        text += &format!("| `{key}` | {value} | {summary} | {} |\n", earned_by(property));
+    }
+    text
+}
+
+/// Text for Markdown: what stands between backticks is as it is.
+fn marked(text: &str) -> String {
+    let parts = text.split('`').enumerate().map(|(index, part)| match index % 2 {
+        0 => part.replace('\\', "\\\\").replace('*', "\\*").replace('_', "\\_").replace('<', "\\<"),
+        _ => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("`")
+}
+
+/// The page that `bootworthy explain` prints, as a section.
+fn section(name: &str) -> String {
+    let page = page(name).unwrap();
+    let mut text = format!("\n## {}\n\n{}\n", page.name, marked(page.summary));
+    for part in &page.parts {
+        text += &format!("\n**{}:** {}", part.head, marked(&part.text));
+        text = text.trim_end().to_owned() + "\n";
+        if !part.rows.is_empty() {
+            text.push('\n');
+        }
+        for (name, row) in &part.rows {
+            // A command of a family is shown as it is typed.
+            let is_command = part.head.starts_with("fix") && (name.contains(" on ") || !name.contains('-'));
+            let row = if is_command && !row.contains('`') { format!("`{row}`") } else { marked(row) };
+            text += &format!("- {name}: {row}\n");
+        }
+    }
+    text
+}
+
+fn checks_page() -> String {
+    let mut text =
+        "# Checks\n\nGenerated from the program: what `bootworthy explain ID` prints of every check.\n\n".to_owned();
+    text += &checks();
+    let profiles = PROFILES.iter().map(|profile| format!("- {}: {}\n", profile.name, profile.summary));
+    text += &format!("\nProfiles (`--profile`):\n\n{}", profiles.collect::<String>());
+    let features = FEATURES.iter().map(|feature| format!("- {}: {}\n", feature.name, feature.summary));
+    text += &format!("\nFeatures (`--require`):\n\n{}", features.collect::<String>());
+    for check in CHECKS.iter().chain([&DEMAND]) {
+        text += &section(check.id);
+    }
+    text
+}
+
+fn properties_page() -> String {
+    let mut text =
+        "# Properties\n\nGenerated from the program: what `bootworthy explain KEY` prints of every property.\n\n"
+            .to_owned();
+    let names: Vec<&str> = Set::ALL.iter().map(|set| set.name()).collect();
+    text += &format!("| property | value | {} |\n|---|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    let mut keys: Vec<&str> = Vec::new();
     for property in PROPERTIES {
-        let exists = |id: &&&str| CHECKS.iter().any(|check| check.id == **id);
-        let needs: Vec<String> = property.needs.iter().filter(exists).map(|id| format!("`{id}`")).collect();
-        let coming = property.needs.iter().any(|id| !exists(&id));
-        let note = if coming { " (withheld until this version checks all of them)" } else { "" };
-        text += &format!("| `{}` | {} | {}{note} |\n", property.key, property.summary, needs.join(", "));
+        let cell = |set: &Set| if property.sets.contains(set) { "✓" } else { "" };
+        let cells: Vec<&str> = Set::ALL.iter().map(cell).collect();
+        text += &format!("| `{}` | {} | {} |\n", property.key, property.value.label(), cells.join(" | "));
+        if !keys.contains(&property.key) {
+            keys.push(property.key);
+        }
+    }
+    let sets = Set::ALL.iter().map(|set| format!("- {}: {}\n", set.name(), set.summary()));
+    text +=
+        &format!("\nSets (`--set`); a value in none is set with `--with KEY=VALUE`:\n\n{}", sets.collect::<String>());
+    for key in keys {
+        text += &section(key);
     }
     text
 }
@@ -83,12 +160,19 @@ fn readme_is_true() {
 }
 
 #[test]
+fn pages_are_current() {
+    for (path, current) in [(CHECKS_PAGE, checks_page()), (PROPERTIES_PAGE, properties_page())] {
+        settle(path, &fs::read_to_string(path).unwrap_or_default(), &current);
+    }
+}
+
+#[test]
 fn texts_name_only_commands_that_exist() {
     let help = bootworthy(["--help"]).stdout;
     let known = |word: &str| help.lines().any(|line| line.trim_start().split(' ').next() == Some(word));
     let mut texts = vec![fs::read_to_string(README).unwrap()];
     for check in CHECKS {
-        texts.push([check.summary, check.broken, check.why, check.fix].join("\n"));
+        texts.push([check.summary, check.broken, check.why, check.detects, check.fix].join("\n"));
         texts.extend(check.family_fixes.iter().map(|(_, fix)| (*fix).to_owned()));
     }
     texts.extend(PROPERTIES.iter().map(|property| property.summary.to_owned()));

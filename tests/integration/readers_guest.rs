@@ -268,7 +268,8 @@ fn grub_scripts_are_accepted_as_grub_accepts_them() {
     assert!(accepted >= 15 && refused >= 8, "{accepted} accepted, {refused} refused");
 }
 
-fn open_image(name: &str) -> Tree {
+/// A real image as `inspect` sees it.
+pub fn open_image(name: &str) -> Tree {
     let limits = Limits::default();
     let file: Bytes = Arc::new(FileBytes::new(fs::File::open(image(name)).unwrap()).unwrap());
     let disk = images::open(file, &Overlays::default(), &limits).unwrap().disk;

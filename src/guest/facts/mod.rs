@@ -1,10 +1,14 @@
 //! The facts: plain data, collected once, judged by pure functions. `bootworthy.facts/1`.
 
+mod features;
+mod login;
 mod modules;
 mod services;
 mod system;
 
-pub use modules::{Initrd, Module, ModuleTree, Segment};
+pub use features::{Agent, ConfigFile, Crypt, Selinux, Watchdog};
+pub use login::{Account, Accounts, CloudInit, Datasources, MachineId, PresentFile};
+pub use modules::{Initrd, ModprobeRule, Module, ModuleLoad, ModuleTree, Segment};
 pub use services::{Assignment, Setting, Unit, UnitStart};
 pub use system::{Mount, OsRelease, Package};
 
@@ -43,6 +47,12 @@ pub struct Guest {
     /// Initrds that boot entries name.
     #[serde(default)]
     pub initrds: Fact<Listing<Initrd>>,
+    /// modprobe.d of the root tree, in the order in which kmod reads it.
+    #[serde(default)]
+    pub modprobe: Fact<Listing<ModprobeRule>>,
+    /// Modules that the root tree loads by name at boot.
+    #[serde(default)]
+    pub module_loads: Fact<Listing<ModuleLoad>>,
     /// Rows of /etc/fstab; `null` where there is no such file.
     #[serde(default)]
     pub fstab: Fact<Option<Listing<Mount>>>,
@@ -55,6 +65,33 @@ pub struct Guest {
     /// systemd's own settings (`[Manager]`), merged over system.conf and its drop-ins, in the order in which they are read.
     #[serde(default)]
     pub manager: Fact<Listing<Setting>>,
+    /// The guest agent's configuration.
+    #[serde(default)]
+    pub agent: Fact<Agent>,
+    /// The watchdog daemon's configuration.
+    #[serde(default)]
+    pub watchdog: Fact<Watchdog>,
+    /// Rows of /etc/crypttab; `null` where there is no such file.
+    #[serde(default)]
+    pub crypttab: Fact<Option<Listing<Crypt>>>,
+    /// What /etc/selinux/config asks for; `null` where there is no such file.
+    #[serde(default)]
+    pub selinux: Fact<Option<Selinux>>,
+    /// Files that checks ask for by their path.
+    #[serde(default)]
+    pub files: Fact<Listing<PresentFile>>,
+    /// cloud-init's configuration.
+    #[serde(default)]
+    pub cloud_init: Fact<CloudInit>,
+    /// Files that identify the machine.
+    #[serde(default)]
+    pub machine_ids: Fact<Vec<MachineId>>,
+    /// Private host keys, paths in the guest's tree.
+    #[serde(default)]
+    pub host_keys: Fact<Listing<String>>,
+    /// Who may log in with a password.
+    #[serde(default)]
+    pub accounts: Fact<Accounts>,
 }
 
 /// The image file itself.

@@ -1,4 +1,4 @@
-//! Facts of initrds and of the modules in them or in the root tree.
+//! Facts of initrds, of the modules in them or in the root tree, and of what loads modules or keeps them from it.
 
 use crate::fact::{Fact, Flaw, Listing};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,39 @@ pub struct Module {
     /// Whether the folder's modules.alias.bin leads from each of its aliases to it.
     #[serde(default)]
     pub is_aliased: Fact<bool>,
+    /// Whether a signature is appended to it; whose it is, is not looked at.
+    #[serde(default)]
+    pub is_signed: Fact<bool>,
+}
+
+/// One line of modprobe.d (`man 5 modprobe.d`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModprobeRule {
+    /// `alias`, `blacklist`, `install`, `options`, `remove`, `softdep` or `weakdep`.
+    pub command: String,
+    /// A module, or a pattern in `alias` and `install`; `-` as `_`.
+    pub module: String,
+    /// What follows, as written: the module that an alias stands for, a command, options; empty for `blacklist`.
+    pub rest: String,
+    /// File in the tree.
+    pub path: String,
+    /// First line of the rule, from 1.
+    pub line: u32,
+}
+
+/// A module that something loads by its name at boot, whether or not there is a device for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleLoad {
+    /// A module or an alias, `-` as `_`.
+    pub module: String,
+    /// What loads it: `systemd-modules-load`, `openrc`, `watchdog`, `initramfs-tools`, `dracut`, `mkinitcpio`, `mkinitfs`.
+    pub by: String,
+    /// Whether it loads what a `blacklist` names, too.
+    pub is_forced: bool,
+    /// File in the tree.
+    pub path: String,
+    /// Line, from 1.
+    pub line: u32,
 }
 
 /// An initrd file, all segments together.
@@ -73,6 +106,12 @@ pub struct Initrd {
     /// Module folders, one per kernel version.
     #[serde(default)]
     pub modules: Fact<Listing<ModuleTree>>,
+    /// Its modprobe.d, and blacklists of dracut's cmdline.d, in the order in which they are read.
+    #[serde(default)]
+    pub modprobe: Fact<Listing<ModprobeRule>>,
+    /// Modules that it loads by name.
+    #[serde(default)]
+    pub module_loads: Fact<Listing<ModuleLoad>>,
 }
 
 /// One archive within an initrd file.

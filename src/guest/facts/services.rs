@@ -17,6 +17,10 @@ pub struct Unit {
     /// What starts it at the first boot, as far as the image decides that; empty when nothing does.
     #[serde(default)]
     pub starts: Fact<Listing<UnitStart>>,
+    /// The setting that keeps it from starting all the same, or makes it fail at once: a condition that is false in a
+    /// virtual machine, a required unit that is masked, a program or file that is missing; `null` when there is none.
+    #[serde(default)]
+    pub refused: Fact<Option<Setting>>,
     /// Settings of the units that checks ask for, drop-ins merged, in the order in which systemd reads them; `null` for
     /// all others.
     #[serde(default)]

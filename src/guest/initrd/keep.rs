@@ -1,4 +1,5 @@
-//! The bodies that are kept while an initrd streams past: wanted modules and modules.builtin as facts, indexes whole.
+//! The bodies that are kept while an initrd streams past: wanted modules and modules.builtin as facts, indexes and
+//! configuration files whole.
 
 use super::cpio::Entry;
 use super::rootfs::Content;
@@ -12,6 +13,11 @@ use std::collections::BTreeSet;
 const MODULES_TOTAL: u64 = 256 * 1024 * 1024;
 /// Bytes of all indexes that are kept in one walk; a Debian initrd has 300 KB of them, a full module folder 2 MB.
 const INDEXES_TOTAL: u64 = 32 * 1024 * 1024;
+/// Bytes of all configuration files that are kept in one walk; Debian's modprobe.d has 10 KB.
+const CONFIGS_TOTAL: u64 = 8 * 1024 * 1024;
+/// Folders whose files are kept, and files of the tools that make initrds: what loads modules or keeps them from it.
+const CONFIG_FOLDERS: &[&[u8]] = &[b"modprobe.d", b"modules-load.d", b"cmdline.d"];
+const CONFIG_FILES: &[&[u8]] = &[b"conf/modules", b"etc/modules", b"config", b"etc/cmdline"];
 
 /// Chooses and parses bodies.
 pub(super) struct Keeper<'l> {
@@ -19,6 +25,7 @@ pub(super) struct Keeper<'l> {
     limits: &'l Limits,
     left: u64,
     indexes_left: u64,
+    configs_left: u64,
 }
 
 /// A body being collected.
@@ -44,7 +51,7 @@ impl Kept {
 
 impl<'l> Keeper<'l> {
     pub(super) fn new(wanted: &'l BTreeSet<String>, limits: &'l Limits) -> Self {
-        Self { wanted, limits, left: MODULES_TOTAL, indexes_left: INDEXES_TOTAL }
+        Self { wanted, limits, left: MODULES_TOTAL, indexes_left: INDEXES_TOTAL, configs_left: CONFIGS_TOTAL }
     }
 
     /// Whether `entry` is a module that was asked for.
@@ -60,6 +67,8 @@ impl<'l> Keeper<'l> {
             Kept::Body(Vec::new(), self.limits.module_index.min(self.indexes_left))
         } else if is_wanted {
             Kept::Body(Vec::new(), self.limits.module.min(self.left))
+        } else if is_config(entry) {
+            Kept::Body(Vec::new(), self.limits.config_file.min(self.configs_left))
         } else {
             Kept::Nothing
         }
@@ -81,6 +90,11 @@ impl<'l> Keeper<'l> {
             self.indexes_left = self.indexes_left.saturating_sub(cost);
             return Content::Index(body);
         }
+        if is_config(entry) && !self.wants(entry) {
+            let cost = body.as_ref().map_or(0, |body| count(body.len()));
+            self.configs_left = self.configs_left.saturating_sub(cost);
+            return Content::Config(body);
+        }
         let path = crate::bytes::text(&entry.name);
         Content::Module(body.and_then(|body| {
             let limit = self.limits.module.min(self.left);
@@ -99,4 +113,11 @@ fn is_index(entry: &Entry) -> bool {
 
 fn is_builtin(entry: &Entry) -> bool {
     entry.name.ends_with(b"/modules.builtin")
+}
+
+fn is_config(entry: &Entry) -> bool {
+    let mut names = entry.name.rsplit(|byte| *byte == b'/').skip(1);
+    let name = entry.name.strip_prefix(b"./").unwrap_or(&entry.name);
+    let name = name.strip_prefix(b"/").unwrap_or(name);
+    CONFIG_FILES.contains(&name) || names.next().is_some_and(|folder| CONFIG_FOLDERS.contains(&folder))
 }

@@ -8,6 +8,7 @@ mod input;
 mod inventory;
 mod keep;
 mod rootfs;
+mod rules;
 mod stream;
 mod unpack;
 
@@ -15,7 +16,7 @@ pub use inventory::{Located, Location, locate, locate_in};
 
 use crate::error::{Error, Result};
 use crate::fact::{Fact, Gap, Listing};
-use crate::guest::{Initrd, ModuleTree, modules};
+use crate::guest::{Initrd, modules};
 use crate::limits::Limits;
 use input::Input;
 use keep::Keeper;
@@ -40,7 +41,7 @@ pub fn inspect(path: &str, size: u64, open: &Open<'_>, wanted: &[String], limits
         let mut walk = Walk::new(Keeper::new(&names, limits), limits);
         match opened(size, open, limits) {
             Ok(reader) => walk.run(&mut Input::new(reader, limits.initrd)),
-            Err(error) => return unread(path, size, &error),
+            Err(error) => return unknown(path, size, &Gap::at(path, error.to_string())),
         }
         walks = walks.saturating_add(1);
         unpacked = unpacked.saturating_add(walk.unpacked);
@@ -50,7 +51,7 @@ pub fn inspect(path: &str, size: u64, open: &Open<'_>, wanted: &[String], limits
         // Another walk is only worth its time, and only safe, while all of them together stay below one walk's limit.
         let is_affordable = walks < WALKS && unpacked.saturating_add(walk.unpacked) <= limits.initrd_unpacked;
         if !is_new || !is_affordable || !walk.gaps.is_empty() {
-            return facts(path, size, walk, found);
+            return facts(path, size, walk, found, limits);
         }
         names.extend(found.unread);
     }
@@ -64,8 +65,8 @@ fn opened<'a>(size: u64, open: &Open<'a>, limits: &Limits) -> Result<Box<dyn Rea
     open()
 }
 
-fn unread(path: &str, size: u64, error: &Error) -> Initrd {
-    let gap = Gap::at(path, error.to_string());
+/// An initrd of which only its size is known.
+fn unknown(path: &str, size: u64, gap: &Gap) -> Initrd {
     Initrd {
         path: path.to_owned(),
         exists: Fact::Known(true),
@@ -73,32 +74,38 @@ fn unread(path: &str, size: u64, error: &Error) -> Initrd {
         segments: Fact::Unknown(gap.clone()),
         flaws: Fact::Unknown(gap.clone()),
         has_init: Fact::Unknown(gap.clone()),
-        modules: Fact::Unknown(gap),
+        modules: Fact::Unknown(gap.clone()),
+        modprobe: Fact::Unknown(gap.clone()),
+        module_loads: Fact::Unknown(gap.clone()),
     }
 }
 
 /// A walk that did not reach the end, or what it found damaged, proves nothing of the contents: a later segment may
 /// replace what an earlier one has unpacked.
-fn facts(path: &str, size: u64, walk: Walk<'_>, found: inventory::Found) -> Initrd {
+fn facts(path: &str, size: u64, walk: Walk<'_>, found: inventory::Found, limits: &Limits) -> Initrd {
     let mut flaws = walk.flaws;
     flaws.extend(found.flaws);
     let gaps: Vec<Gap> = walk.gaps.into_iter().map(|gap| Gap::at(path, gap.reason)).collect();
-    let (has_init, trees) = match gaps.first() {
-        Some(gap) => (Fact::Unknown(gap.clone()), Fact::Unknown(gap.clone())),
-        None => (Fact::Known(inventory::has_init(&walk.rootfs)), Fact::Known(at(path, found.trees))),
+    let unseen = if walk.is_seen { Vec::new() } else { gaps.clone() };
+    let initrd = match gaps.first() {
+        Some(gap) => unknown(path, size, gap),
+        None => Initrd {
+            has_init: Fact::Known(inventory::has_init(&walk.rootfs)),
+            modprobe: Fact::Known(at(path, rules::rules(&walk.rootfs, &found.trees.gaps, limits))),
+            module_loads: Fact::Known(at(path, rules::loads(&walk.rootfs, &found.trees.gaps))),
+            modules: Fact::Known(at(path, found.trees)),
+            ..unknown(path, size, &Gap::new(""))
+        },
     };
     Initrd {
-        path: path.to_owned(),
-        exists: Fact::Known(true),
-        size: Fact::Known(size),
-        segments: Fact::Known(Listing { items: walk.segments, gaps: gaps.clone() }),
-        flaws: Fact::Known(Listing { items: flaws, gaps: if walk.is_seen { Vec::new() } else { gaps } }),
-        has_init,
-        modules: trees,
+        segments: Fact::Known(Listing { items: walk.segments, gaps }),
+        flaws: Fact::Known(Listing { items: flaws, gaps: unseen }),
+        ..initrd
     }
 }
 
-fn at(path: &str, mut trees: Listing<ModuleTree>) -> Listing<ModuleTree> {
-    trees.gaps = trees.gaps.into_iter().map(|gap| Gap::at(path, gap.reason)).collect();
-    trees
+/// What is in an initrd is named by the initrd.
+fn at<T>(path: &str, mut list: Listing<T>) -> Listing<T> {
+    list.gaps = list.gaps.into_iter().map(|gap| Gap::at(path, gap.reason)).collect();
+    list
 }

@@ -30,6 +30,9 @@ const COMPRESSIONS: &[(&str, &[u8], Open)] = &[
     }),
 ];
 
+/// `MODULE_SIG_STRING` (`include/linux/module_signature.h`), the end of a module file with a signature.
+const SIGNED: &[u8] = b"~Module signature appended~\n";
+
 type Open = fn(&[u8]) -> Result<Box<dyn Read + '_>>;
 
 /// The ELF file within the module file `name`, at most `limit` bytes of it.
@@ -69,6 +72,7 @@ pub fn parse_modinfo(path: &str, elf: &[u8]) -> Result<Module> {
         machine: crate::guest::os_release::machine(elf).into(),
         is_indexed: Fact::default(),
         is_aliased: Fact::default(),
+        is_signed: Fact::Known(elf.ends_with(SIGNED)),
     };
     let (mut has_depends, mut has_vermagic) = (false, false);
     for record in section.split(|byte| *byte == 0) {
@@ -191,10 +195,11 @@ pub(crate) mod tests {
     fn reads_the_records() {
         let mut signed = module(RECORDS);
         signed.extend(b"signature~Module signature appended~\n");
-        for elf in [module(RECORDS), signed] {
+        for (elf, is_signed) in [(module(RECORDS), false), (signed, true)] {
             let module = parse_modinfo("kernel/drivers/scsi/virtio-scsi.ko", &elf).unwrap();
             assert_eq!((module.name.as_str(), module.vermagic.as_str()), ("virtio_scsi", "6.1.0 SMP "));
             assert_eq!(module.depends, ["virtio_ring", "scsi_mod"]);
+            assert_eq!(module.is_signed, Fact::Known(is_signed));
             assert_eq!(module.machine, Fact::Known("x86_64".into()));
             assert_eq!((module.softdeps, module.aliases), (vec!["pre: x".into()], vec!["virtio:d00000008v*".into()]));
         }

@@ -139,13 +139,12 @@ fn write_finding(page: &mut Page, finding: &Finding, verbosity: Verbosity) {
 
 fn write_place(page: &mut Page, evidence: &Evidence) {
     let arrow = page.painted(Colour::Blue, "-->");
-    let Some(path) = &evidence.path else {
-        return page.line(&format!("  {arrow} {}", escape(&evidence.found)));
-    };
     let line = evidence.line.map(|line| format!(":{line}")).unwrap_or_default();
-    page.line(&format!("  {arrow} {}{line}", escape(path)));
+    let place = evidence.path.as_ref().map_or(&evidence.found, |path| path);
+    page.line(&format!("  {arrow} {}{line}", escape(place)));
     match (&evidence.text, &evidence.mark) {
         (Some(text), Some(mark)) if text.contains(mark.as_str()) => write_source(page, evidence, text, mark),
+        _ if evidence.path.is_none() => {}
         _ => {
             page.line(&format!("   |  {}", escape(&evidence.found)));
             if let Some(expected) = evidence.expected.as_ref().filter(|_| evidence.fix.is_none()) {

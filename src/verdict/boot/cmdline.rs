@@ -35,9 +35,9 @@ pub enum Detour {
 /// How a word stops a driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Linux refuses the module.
+    /// Linux refuses the module, or modprobe does not load it by alias.
     Certain(String),
-    /// modprobe does not load it by alias, or what the word does to it is not known.
+    /// What the word does to it is not known.
     Possible(String),
 }
 
@@ -72,15 +72,52 @@ impl Cmdline {
         cmdline
     }
 
-    /// The words that stop `module`; those of modprobe and `module_blacklist=` do not reach what is built in.
+    /// The words that stop `module` whatever modprobe.d says; those of `module_blacklist=` do not reach what is built in.
     pub fn stops(&self, module: &str, is_file: bool) -> Vec<Stop> {
         let last = self.drivers.iter().rfind(|word| word.starts_with("module_blacklist="));
         self.drivers.iter().filter_map(|word| stop(word, module, is_file, last)).collect()
     }
 
-    /// Whether any word may stop a driver.
-    pub fn has_driver_words(&self) -> bool {
-        !self.drivers.is_empty()
+    /// The words that are a `blacklist` of `module`: `modprobe.blacklist=` to kmod at any time, where names are compared
+    /// as they are; dracut's and initramfs-tools' own in an initrd, whose maker is not known.
+    pub fn blacklists(&self, module: &str, is_initrd: bool) -> Vec<Stop> {
+        let word_stop = |word: &String| {
+            let (key, value) = word.split_once('=')?;
+            let is_like = value.split(',').any(|name| name.replace('-', "_") == module);
+            let stop = match key {
+                "modprobe.blacklist" if value.split(',').any(|name| name == module) => Stop::Certain(word.clone()),
+                "rd.driver.blacklist" | "rdblacklist" if is_initrd => Stop::Certain(word.clone()),
+                "modprobe.blacklist" => Stop::Possible(word.clone()),
+                "blacklist" if is_initrd => Stop::Possible(word.clone()),
+                _ => return None,
+            };
+            is_like.then_some(stop)
+        };
+        self.drivers.iter().filter_map(word_stop).collect()
+    }
+
+    /// The word by which dracut loads `module` by its name, whatever is a `blacklist` of it.
+    pub fn load_of(&self, module: &str) -> Option<&str> {
+        const KEYS: &[&str] = &["rd.driver.pre", "rdloaddriver", "rd.driver.post", "rdinsmodpost"];
+        let is = |word: &&String| {
+            let pair = word.split_once('=').filter(|(key, _)| KEYS.contains(key));
+            pair.is_some_and(|(_, value)| value.split(',').any(|name| name.replace('-', "_") == module))
+        };
+        self.drivers.iter().find(is).map(String::as_str)
+    }
+
+    /// The word by which Linux refuses modules without a valid signature (`kernel/module/signing.c`,
+    /// `security/lockdown/lockdown.c`).
+    pub fn signature_word(&self) -> Option<&str> {
+        let is = |word: &&String| {
+            let (key, value) = word.split_once('=').unwrap_or((word, "1"));
+            match key {
+                "module.sig_enforce" => !matches!(value, "0" | "n" | "N" | "off"),
+                "lockdown" => matches!(value, "integrity" | "confidentiality"),
+                _ => false,
+            }
+        };
+        self.drivers.iter().find(is).map(String::as_str)
     }
 }
 
@@ -95,6 +132,12 @@ const DRIVER_WORDS: &[&str] = &[
     "rdblacklist",
     "blacklist",
     "initcall_blacklist",
+    "rd.driver.pre",
+    "rdloaddriver",
+    "rd.driver.post",
+    "rdinsmodpost",
+    "module.sig_enforce",
+    "lockdown",
     "pci",
     "scsi_mod.scan",
 ];
@@ -115,7 +158,6 @@ fn stop(word: &str, module: &str, is_file: bool, last: Option<&String>) -> Optio
             }
             has_like()
         }
-        "modprobe.blacklist" | "rd.driver.blacklist" | "rdblacklist" | "blacklist" => is_file && has_like(),
         "initcall_blacklist" => value.split(',').any(|name| !HARMLESS.contains(&name)),
         "pci" => module == "virtio_pci" && has("off"),
         "scsi_mod.scan" => module == "scsi_mod" && value != "sync" && value != "async",
@@ -184,7 +226,7 @@ pub fn is_network_root(root: &str) -> bool {
 }
 
 /// Splits at white space outside double quotes and drops the quotes (`lib/cmdline.c`, `next_arg`).
-fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut is_quoted = false;
     for character in text.chars() {
@@ -264,9 +306,6 @@ mod tests {
             ("module_blacklist=virtio_scsi,a", "virtio_blk", vec![], vec![]),
             ("module_blacklist=virtio_scsi module_blacklist=a", "virtio_scsi", vec![], vec![]),
             ("module_blacklist=virtio-scsi", "virtio_scsi", possible("module_blacklist=virtio-scsi"), vec![]),
-            ("modprobe.blacklist=a,virtio-blk", "virtio_blk", possible("modprobe.blacklist=a,virtio-blk"), vec![]),
-            ("rd.driver.blacklist=sd_mod", "sd_mod", possible("rd.driver.blacklist=sd_mod"), vec![]),
-            ("blacklist=sd_mod", "sd_mod", possible("blacklist=sd_mod"), vec![]),
             (
                 "initcall_blacklist=init_sd",
                 "sd_mod",
@@ -282,6 +321,36 @@ mod tests {
         ] {
             let cmdline = Cmdline::parse(text);
             assert_eq!((cmdline.stops(module, true), cmdline.stops(module, false)), (file, builtin), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_are_a_blacklist() {
+        let certain = |word: &str| vec![Stop::Certain(word.to_owned())];
+        let possible = |word: &str| vec![Stop::Possible(word.to_owned())];
+        for (text, module, early, late) in [
+            ("modprobe.blacklist=a,sd_mod", "sd_mod", true, Some(true)),
+            ("modprobe.blacklist=a,sd-mod", "sd_mod", false, Some(false)),
+            ("rd.driver.blacklist=sd-mod", "sd_mod", true, None),
+            ("rdblacklist=sd_mod", "sd_mod", true, None),
+            ("blacklist=sd_mod", "sd_mod", false, None),
+        ] {
+            let stop = |is_certain: bool| if is_certain { certain(text) } else { possible(text) };
+            let cmdline = Cmdline::parse(text);
+            assert_eq!(cmdline.blacklists(module, true), stop(early), "{text}");
+            assert_eq!(cmdline.blacklists(module, false), late.map(stop).unwrap_or_default(), "{text}");
+            assert_eq!(cmdline.blacklists("other", true), vec![], "{text}");
+            assert_eq!(cmdline.stops(module, true), vec![], "{text}");
+        }
+    }
+
+    #[test]
+    fn words_that_load_and_words_that_ask_for_signatures() {
+        let cmdline = Cmdline::parse("rd.driver.pre=a,virtio-scsi module.sig_enforce=0 lockdown=none");
+        assert_eq!(cmdline.load_of("virtio_scsi"), Some("rd.driver.pre=a,virtio-scsi"));
+        assert_eq!((cmdline.load_of("scsi"), cmdline.signature_word()), (None, None));
+        for word in ["module.sig_enforce", "module.sig_enforce=1", "lockdown=integrity"] {
+            assert_eq!(Cmdline::parse(word).signature_word(), Some(word));
         }
     }
 

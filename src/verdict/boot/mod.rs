@@ -5,9 +5,10 @@ mod cmdline;
 mod refusal;
 mod root;
 mod shelf;
+mod stops;
 mod table;
 
-pub use cmdline::{Cmdline, Detour, is_network_root};
+pub use cmdline::{Cmdline, Detour, is_network_root, words};
 pub use refusal::unword;
 pub use root::{root_driver, root_filesystem, root_volume};
 pub use shelf::{File, Missing, Place, Shelf, module_name, place_of};
@@ -125,7 +126,7 @@ impl<'v, 'a> Start<'v, 'a> {
         let archives = self.archives(tally);
         let mut shelf = self.shelf(tally)?;
         for initrd in archives? {
-            shelf.add_archive(&initrd.path, self.view.need(&initrd.modules)?);
+            shelf.add_initrd(initrd)?;
         }
         Some(shelf)
     }
@@ -326,14 +327,14 @@ fn judge_attempt(
 }
 
 fn is_fault(judgement: &Judgement) -> bool {
-    judgement.verdict.word() == super::Word::Fail && judgement.weight > Weight::Minor
+    judgement.verdict.word() == super::Word::Fail && judgement.weight.withholds()
 }
 
 /// Holds, as far as the promise goes.
 pub fn passes(judgement: &Judgement) -> bool {
     match &judgement.verdict {
         Verdict::Pass(_) | Verdict::NotApplicable(_) => true,
-        Verdict::Fail(_) => judgement.weight == Weight::Minor,
+        Verdict::Fail(_) => !judgement.weight.withholds(),
         Verdict::Unknown(_) => false,
     }
 }

@@ -1,14 +1,9 @@
 //! What the kernel's configuration and its command line keep from being unpacked or loaded.
 
-use super::cmdline::Stop;
-use super::{File, Place, Shelf, Start};
+use super::Start;
 use crate::fact::Gap;
 use crate::guest::{Initrd, KernelConfig};
-use crate::verdict::{Evidence, Tally, Weight};
-use std::collections::BTreeSet;
-
-/// Modules that one module may depend on, as [`Shelf::unmet`] follows them.
-const MAX_CLOSURE: usize = 1024;
+use crate::verdict::Evidence;
 
 /// The option without which Linux does not unpack a segment (`lib/decompress.c`).
 const CODECS: &[(&str, &str)] = &[
@@ -29,7 +24,7 @@ impl<'a> Start<'_, 'a> {
     }
 
     /// The value of an option and the evidence of its line.
-    fn option(&self, name: &str) -> Option<(&'a str, Evidence)> {
+    pub fn option(&self, name: &str) -> Option<(&'a str, Evidence)> {
         let config = self.config()?;
         let option = config.options.iter().find(|option| option.name == name)?;
         let found = match option.value.as_str() {
@@ -40,7 +35,7 @@ impl<'a> Start<'_, 'a> {
     }
 
     /// Whether an option is off, and the evidence, `why` appended.
-    fn is_off(&self, name: &str, why: &str) -> Option<Evidence> {
+    pub(super) fn is_off(&self, name: &str, why: &str) -> Option<Evidence> {
         let (_, evidence) = self.option(name).filter(|(value, _)| *value == "n")?;
         let found = format!("{}: {why}", evidence.found);
         Some(Evidence { found, ..evidence }.mend(format!("start a kernel that has {name}=y")))
@@ -99,81 +94,9 @@ impl<'a> Start<'_, 'a> {
         let fix = format!("build the initrd with a compression that this kernel has, or start one that has {option}=y");
         (knows_others && !is_named(option)).then(|| self.at(config.path.clone(), found).mend(fix))
     }
-
-    /// Whether nothing stops `module`, which is at `place`, nor what it depends on. Faults go to the tally, gaps to the
-    /// view.
-    pub fn is_free(&self, tally: &mut Tally, shelf: &Shelf<'_, 'a>, module: &str, place: &Place<'a>) -> bool {
-        let Some(cmdline) = self.cmdline() else { return false };
-        let mut is_free = true;
-        if let Place::File(_) = place
-            && let Some(fault) = self.is_off("CONFIG_MODULES", &format!("this kernel does not load {module}.ko"))
-        {
-            tally.fault(Weight::Full, fault);
-            is_free = false;
-        }
-        if !cmdline.has_driver_words() {
-            return is_free;
-        }
-        let is_file = matches!(place, Place::File(_));
-        for stop in cmdline.stops(module, is_file) {
-            is_free = false;
-            match stop {
-                Stop::Certain(word) => {
-                    let evidence = self.at_line(format!("{word}: Linux refuses {module}"));
-                    tally.fault(Weight::Full, evidence.mend(unword(&word)));
-                }
-                Stop::Possible(word) => self.view.miss(Gap::at(
-                    self.entry.config.clone(),
-                    format!("{word} is on the command line: whether {module} still comes up is not known"),
-                )),
-            }
-        }
-        // What modprobe loads as a dependency is not asked for its blacklists, but Linux is.
-        let needs = if let Place::File(file) = place { self.needs(shelf, file) } else { BTreeSet::new() };
-        for needed in needs {
-            for word in cmdline.stops(&needed, true).into_iter().filter_map(Stop::certain) {
-                let found = format!("{word}: Linux refuses {needed}, which {module} needs");
-                tally.fault(Weight::Full, self.at_line(found).mend(unword(&word)));
-                is_free = false;
-            }
-        }
-        is_free
-    }
-
-    /// The module files that `file` depends on; what could not be read is a gap of the view.
-    fn needs(&self, shelf: &Shelf<'_, 'a>, file: &File<'a>) -> BTreeSet<String> {
-        let mut seen = BTreeSet::new();
-        let mut queue = vec![*file];
-        while let Some(file) = queue.pop() {
-            let Some(record) = shelf.record(&file) else { continue };
-            for needs in record.depends.iter().filter(|needs| !needs.is_empty()) {
-                if seen.len() >= MAX_CLOSURE {
-                    let reason = format!("{} depends on more than {MAX_CLOSURE} modules", record.name);
-                    self.view.miss(Gap::at(self.attempt.kernel.clone(), reason));
-                    return seen;
-                }
-                if !seen.contains(needs)
-                    && let Some(Place::File(file)) = shelf.place(needs)
-                {
-                    seen.insert(needs.clone());
-                    queue.push(file);
-                }
-            }
-        }
-        seen
-    }
 }
 
 /// How to mend a word of the command line.
 pub fn unword(word: &str) -> String {
     format!("remove {word} from the kernel's command line in the boot loader's configuration")
-}
-
-impl Stop {
-    fn certain(self) -> Option<String> {
-        match self {
-            Self::Certain(word) => Some(word),
-            Self::Possible(_) => None,
-        }
-    }
 }

@@ -25,8 +25,15 @@ pub struct BootRow {
 }
 
 const MODULES: &[&str] = &["virtio_pci", "virtio_blk", "virtio_scsi", "virtio_net"];
-const READS: &[FactName] =
-    &[FactName::BootEntries, FactName::Kernels, FactName::Initrds, FactName::Volumes, FactName::Root];
+const READS: &[FactName] = &[
+    FactName::BootEntries,
+    FactName::Kernels,
+    FactName::Initrds,
+    FactName::Volumes,
+    FactName::Root,
+    FactName::Modprobe,
+    FactName::ModuleLoads,
+];
 
 /// The table of an image; the first attempt of each entry, equal rows once.
 pub fn boot_table(guest: &Guest, options: &Options) -> BootTable {

@@ -3,9 +3,7 @@
 use super::{BOOT_FACTS, Check, boots_by, cmdline_root_stable};
 use crate::fact::Gap;
 use crate::guest::Volume;
-use crate::verdict::boot::{
-    Cmdline, Detour, Start, each_entry, is_network_root, root_driver, root_filesystem, root_volume, unword,
-};
+use crate::verdict::boot::{Cmdline, Detour, Start, each_entry, is_network_root, root_filesystem, root_volume, unword};
 use crate::verdict::spec::{Resolved, Spec, Tag, resolve, resolve_offset, stable_name};
 use crate::verdict::{Tally, Weight};
 
@@ -61,12 +59,12 @@ pub(super) fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     }
 }
 
-/// The root file system is of the type that `rootfstype=` names, takes `rootflags=`, and its driver is not stopped.
+/// The root file system is of the type that `rootfstype=` names and takes `rootflags=`.
 fn judge_mounting(start: &Start<'_, '_>, tally: &mut Tally, cmdline: &Cmdline) {
     let is_subvolume = |flag: &str| flag.starts_with("subvol=") || flag.starts_with("subvolid=");
     let flag = cmdline.rootflags.iter().flat_map(|flags| flags.split(',')).find(|flag| is_subvolume(flag));
     let is_network = cmdline.root.as_deref().is_some_and(is_network_root);
-    if is_network || (cmdline.rootfstype.is_none() && flag.is_none() && !cmdline.has_driver_words()) {
+    if is_network || (cmdline.rootfstype.is_none() && flag.is_none()) {
         return;
     }
     let Some(filesystem) = root_filesystem(start.view) else { return };
@@ -79,13 +77,6 @@ fn judge_mounting(start: &Start<'_, '_>, tally: &mut Tally, cmdline: &Cmdline) {
     if let Some(flag) = flag.filter(|_| kind != "btrfs") {
         let found = format!("rootflags={flag}: the root file system is {kind}, which has no subvolumes");
         tally.fault(Weight::Full, start.at_line(found).mend(unword(&format!("rootflags={flag}"))));
-    }
-    if cmdline.has_driver_words()
-        && let Some(driver) = root_driver(start.view)
-        && let Some(shelf) = start.early(tally)
-        && let Some(place) = shelf.place(driver)
-    {
-        start.is_free(tally, &shelf, driver, &place);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The checks: what must hold for an image to boot and behave in `OpenStack`, each with why and how to mend it.
 
+mod agent_rpc;
+mod agent_channel;
 mod boot_entry_resolves;
 mod cmdline_root_resolves;
 mod cmdline_root_stable;
@@ -10,10 +12,20 @@ mod fstab_uuid;
 mod image_format_safe;
 mod initrd_kernel_match;
 mod initrd_module_closure;
+mod initrd_root_filesystem;
 mod initrd_virtio;
 mod initrd_virtio_net;
+mod late_driver;
+mod module_not_blacklisted;
+mod multiqueue_kernel;
 mod package_installed;
+mod property_earned;
+mod trim_enabled;
 mod virtual_size_sane;
+mod watchdog_armed;
+mod watchdog_single_owner;
+mod watchdog_driver;
+mod watchdog_loadable;
 
 use super::boot::{Course, Rule};
 use super::{FactName, Judgement, Options, Tally, View, Weight};
@@ -45,6 +57,8 @@ pub struct Check {
     pub run: fn(&View<'_>, &mut Tally),
 }
 
+pub use property_earned::DEMAND;
+
 /// Every check, in report order: the boot path, then what is mounted, then what runs, then the file itself.
 pub const CHECKS: &[Check] = &[
     boot_entry_resolves::CHECK,
@@ -54,32 +68,32 @@ pub const CHECKS: &[Check] = &[
     initrd_virtio_net::CHECK,
     initrd_module_closure::CHECK,
     initrd_kernel_match::CHECK,
+    initrd_root_filesystem::CHECK,
+    module_not_blacklisted::CHECK,
     cmdline_root_stable::CHECK,
     cmdline_root_resolves::CHECK,
     fstab_stable_ids::CHECK,
     fstab_targets_exist::CHECK,
     fstab_uuid::CHECK,
     fstab_discard::CHECK,
+    trim_enabled::CHECK,
     package_installed::AGENT,
+    agent_channel::CHECK,
+    agent_rpc::FREEZE,
+    agent_rpc::PASSWORD,
     package_installed::WATCHDOG,
+    watchdog_driver::CHECK,
+    watchdog_loadable::CHECK,
+    watchdog_armed::CHECK,
+    watchdog_single_owner::CHECK,
+    multiqueue_kernel::CHECK,
     image_format_safe::CHECK,
     virtual_size_sane::CHECK,
 ];
 
 /// Checks of `verdicts.md` that do not exist yet, in its order; what is not checked is said, never guessed.
 pub const COMING: &[&str] = &[
-    "initrd-root-filesystem",
-    "module-not-blacklisted",
-    "trim-enabled",
     "agent-started",
-    "agent-channel",
-    "agent-freeze-allowed",
-    "agent-password-allowed",
-    "watchdog-driver",
-    "watchdog-loadable",
-    "watchdog-armed",
-    "watchdog-single-owner",
-    "multiqueue-kernel",
     "irqbalance-enabled",
     "cloud-init-present",
     "cloud-init-datasource",
@@ -97,22 +111,31 @@ const fn boots_by(rule: Rule) -> Course {
 }
 
 /// What an attempt must pass to boot at all, on whichever bus.
-const BOOT_PATH: &[Rule] = &[
+pub(super) const BOOT_PATH: &[Rule] = &[
     boot_entry_resolves::judge,
     initrd_virtio::pci,
     initrd_module_closure::judge,
     initrd_kernel_match::judge,
+    initrd_root_filesystem::judge,
+    module_not_blacklisted::judge,
     cmdline_root_stable::judge,
     cmdline_root_resolves::judge,
 ];
 
 /// The facts that a check of boot entries may look at: its own, and those of [`BOOT_PATH`].
-const BOOT_FACTS: &[FactName] =
-    &[FactName::BootEntries, FactName::Kernels, FactName::Initrds, FactName::Volumes, FactName::Root];
+pub(super) const BOOT_FACTS: &[FactName] = &[
+    FactName::BootEntries,
+    FactName::Kernels,
+    FactName::Initrds,
+    FactName::Volumes,
+    FactName::Root,
+    FactName::Modprobe,
+    FactName::ModuleLoads,
+];
 
 /// The check with this id.
 pub fn find(id: &str) -> Option<&'static Check> {
-    CHECKS.iter().find(|check| check.id == id)
+    CHECKS.iter().chain([&DEMAND]).find(|check| check.id == id)
 }
 
 impl Check {

@@ -2,6 +2,7 @@
 
 use super::Check;
 use crate::guest::Package;
+use crate::verdict::watchdog::{Feeder, settle, systemd};
 use crate::verdict::{Evidence, FactName, Tally, View, Weight};
 
 pub(super) const AGENT: Check = Check {
@@ -27,10 +28,10 @@ pub(super) const AGENT: Check = Check {
 
 pub(super) const WATCHDOG: Check = Check {
     id: "watchdog-installed",
-    summary: "a watchdog daemon is installed",
-    broken: "no watchdog daemon is installed",
+    summary: "a watchdog daemon is installed, or systemd feeds the watchdog",
+    broken: "no watchdog daemon is installed, and systemd feeds none",
     why: "hw_watchdog_action only arms once something in the guest opens /dev/watchdog; without a daemon a crashed instance stays down.",
-    detects: "The package database is asked for watchdog in a state that counts as installed.",
+    detects: "The package database is asked for watchdog in a state that counts as installed; without it, RuntimeWatchdogSec= of systemd's configuration or systemd.watchdog_sec= of the default boot entries must be above 0.",
     fix: "Install the package watchdog; or let systemd feed the watchdog with RuntimeWatchdogSec=60 in /etc/systemd/system.conf.",
     family_fixes: &[
         ("debian", "apt-get install watchdog; or set RuntimeWatchdogSec=60 in /etc/systemd/system.conf"),
@@ -39,13 +40,26 @@ pub(super) const WATCHDOG: Check = Check {
         ("arch", "pacman -S watchdog; or set RuntimeWatchdogSec=60 in /etc/systemd/system.conf"),
     ],
     source: "Nova admin guide, libvirt miscellaneous (watchdog); man 8 watchdog; man 5 systemd-system.conf",
-    reads: &[FactName::Packages],
-    run: |view, tally| {
-        let absent =
-            "the package watchdog is not installed (whether systemd feeds the watchdog is not read by this version)";
-        judge(view, tally, &["watchdog"], absent);
-    },
+    reads: &[FactName::Packages, FactName::Manager, FactName::BootEntries],
+    run: watchdog,
 };
+
+/// The package; or systemd, which needs none.
+fn watchdog(view: &View<'_>, tally: &mut Tally) {
+    let mut package = Tally::default();
+    let ((), gaps) =
+        view.apart(|view| judge(view, &mut package, &["watchdog"], "the package watchdog is not installed"));
+    let is_installed = gaps.is_empty() && !package.has_faults();
+    if is_installed {
+        return tally.add(package.judgement().verdict, Weight::Full);
+    }
+    match settle(view, systemd) {
+        Ok(Feeder::Feeds(_, evidence)) => tally.proof(evidence.packaged(None)),
+        Ok(Feeder::Idle(_)) if gaps.is_empty() => tally.add(package.judgement().verdict, Weight::Full),
+        Ok(Feeder::Idle(_)) => gaps.into_iter().for_each(|gap| view.miss(gap)),
+        Err(more) => gaps.into_iter().chain(more).for_each(|gap| view.miss(gap)),
+    }
+}
 
 /// One of `names` is properly installed. One that is found counts, whatever else could not be read.
 fn judge(view: &View<'_>, tally: &mut Tally, names: &[&str], absent: &str) {
@@ -54,7 +68,8 @@ fn judge(view: &View<'_>, tally: &mut Tally, names: &[&str], absent: &str) {
     let named = || packages.items.iter().filter(is_named);
     // Of several architectures one properly installed will do; dpkg's reader keeps one record per architecture.
     if let Some(package) = named().find(|package| is_configured(package.state.as_deref())) {
-        return tally.proof(Evidence::of(format!("the package {} {} is installed", package.name, package.version)));
+        let found = format!("the package {} {} is installed", package.name, package.version);
+        return tally.proof(Evidence::of(found).packaged(Some(&package.name)));
     }
     if view.certain(|view| view.all(packages).len()).is_none() {
         return;

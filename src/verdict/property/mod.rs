@@ -1,10 +1,20 @@
 //! Facts and verdicts → Glance properties: each is earned by the checks that prove it, or withheld with the reason.
 
+mod agent;
+mod choice;
+mod claim;
+mod devices;
 mod disk;
+mod drivers;
+mod firmware;
+mod network;
 mod os;
+mod watchdog;
 
-use super::{FactName, Judgement, Options, View, boot};
-use crate::guest::Guest;
+pub use choice::{ACTIONS, Choice, Refusal, Set, Wish};
+pub use claim::{Claims, Earned, Forced, Withheld, claims};
+
+use super::{FactName, View, boot};
 
 /// What a property's value is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,50 +32,140 @@ impl Value {
     pub fn is(value: impl Into<String>) -> Self {
         Self::Is(value.into())
     }
+
+    /// No value, and why.
+    pub fn without(reason: impl Into<String>) -> Self {
+        Self::Without(reason.into())
+    }
 }
 
-/// A Glance property.
-#[derive(Debug)]
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Offer {
+    /// The row stands for this value alone.
+    Fixed(&'static str),
+    /// The same, and each default kernel must have what the rule asks for.
+    Driven(&'static str, boot::Rule),
+    /// The facts say it, in words for people; gaps that are met withhold it.
+    Found(&'static str, fn(&View<'_>) -> Value),
+}
+
+impl Offer {
+    /// The value, or where it comes from.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Fixed(label) | Self::Driven(label, _) | Self::Found(label, _) => label,
+        }
+    }
+
+    /// The value for this image.
+    pub fn value(self, view: &View<'_>) -> Value {
+        match self {
+            Self::Fixed(value) => Value::is(value),
+            Self::Driven(value, rule) => drivers::driven(view, value, rule),
+            Self::Found(_, find) => find(view),
+        }
+    }
+}
+
+/// What Nova and Glance take as a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Any text.
+    Text,
+    /// A whole number, which Glance takes as a JSON number.
+    Integer,
+    /// A boolean, in Horizon's spelling of true (Glance `etc/metadefs`).
+    Yes(&'static str),
+    /// One of these (`nova/objects/fields.py`).
+    OneOf(&'static [&'static str]),
+}
+
+/// A Glance property, or one value of it.
+#[derive(Clone, Copy, Debug)]
 pub struct Property {
     /// Glance's key.
     pub key: &'static str,
     /// What it does.
     pub summary: &'static str,
+    /// What goes wrong when it is set and the image does not keep up.
+    pub why: &'static str,
+    /// What the image must have for it, and how that is found.
+    pub detects: &'static str,
+    /// How to earn it where that is not what its checks say.
+    pub fix: &'static str,
+    /// Where the rule comes from.
+    pub source: &'static str,
+    /// The sets that it is in; none for what is only set when it is named.
+    pub sets: &'static [Set],
+    /// What `--with KEY=VALUE` may say.
+    pub values: Values,
     /// The checks that must have passed, existing ones and those to come.
     pub needs: &'static [&'static str],
     /// The facts that the value is made of.
     pub reads: &'static [FactName],
-    /// The value; gaps that it meets withhold it.
-    pub value: fn(&View<'_>) -> Value,
-    /// Glance takes it as a number.
-    pub is_integer: bool,
+    /// The value.
+    pub value: Offer,
 }
 
-/// Every property, in output order. Of two rows with one key the first that is earned counts.
+/// Every property, in output order. Of several rows with one key the first that is earned counts.
 pub const PROPERTIES: &[Property] = &[
     disk::SCSI_BUS,
     disk::SCSI_MODEL,
     disk::VIRTIO_BUS,
-    fixed("hw_qemu_guest_agent", "the instance gets a channel to the guest agent", AGENT, |_| Value::is("yes")),
-    fixed("hw_vif_multiqueue_enabled", "the network card gets a queue per CPU", MULTIQUEUE, |_| Value::is("true")),
-    fixed("hw_watchdog_action", "a crashed instance is reset", WATCHDOG, |_| Value::is("reset")),
+    agent::CHANNEL,
+    network::MULTIQUEUE,
+    watchdog::ACTION,
+    watchdog::DISABLED,
     os::TYPE,
     os::DISTRO,
     os::VERSION,
     os::ARCHITECTURE,
     disk::MIN_DISK,
-    os::FIRMWARE,
+    firmware::TYPE,
+    firmware::MACHINE,
+    devices::RNG,
+    firmware::HYPERVISOR_SCSI,
+    firmware::HYPERVISOR_VIRTIO,
+    firmware::SECURE_BOOT,
+    firmware::SECURE_BOOT_OFF,
+    network::VIF_MODEL,
+    devices::CDROM_SCSI,
+    devices::CDROM_SATA,
+    devices::CDROM_IDE,
+    devices::VIDEO,
+    devices::VIDEO_NONE,
+    devices::TPM_2,
+    devices::TPM_1,
+    devices::TPM_TIS,
+    devices::TPM_CRB,
+    devices::CONFIG_DRIVE,
+    devices::CONFIG_DRIVE_OPTIONAL,
+    agent::QUIESCE,
+    agent::ADMIN_USER,
+];
+
+/// What is always printed, as set or as withheld with the reason.
+pub const ALWAYS: &[&str] = &[
+    "hw_disk_bus",
+    "hw_scsi_model",
+    "hw_qemu_guest_agent",
+    "hw_vif_multiqueue_enabled",
+    "hw_watchdog_action",
+    "os_type",
 ];
 
 /// The check without which nothing is earned.
 pub const SAFE: &str = "image-format-safe";
 
-/// Boots at all, on whichever bus. `initrd-root-filesystem` and `module-not-blacklisted` join when they exist.
+/// Boots at all, on whichever bus.
 pub const BOOT_SET: &[&str] = &[
     "boot-entry-resolves",
     "initrd-virtio-pci",
     "initrd-module-closure",
     "initrd-kernel-match",
+    "initrd-root-filesystem",
+    "module-not-blacklisted",
     "cmdline-root-stable",
     "cmdline-root-resolves",
     "fstab-stable-ids",
@@ -73,123 +173,24 @@ pub const BOOT_SET: &[&str] = &[
 ];
 
 /// [`BOOT_SET`] and the virtio-scsi disk.
-pub const BUS_SCSI: &[&str] = &with::<9>("initrd-virtio-scsi");
+pub const BUS_SCSI: &[&str] = &with("initrd-virtio-scsi");
 /// [`BOOT_SET`] and the virtio-blk disk.
-pub const BUS_VIRTIO: &[&str] = &with::<9>("initrd-virtio-blk");
-
-const AGENT: &[&str] = &["agent-installed", "agent-started", "agent-channel"];
-const MULTIQUEUE: &[&str] = &["initrd-virtio-net", "multiqueue-kernel"];
-const WATCHDOG: &[&str] = &["watchdog-driver", "watchdog-loadable", "watchdog-armed"];
+pub const BUS_VIRTIO: &[&str] = &with("initrd-virtio-blk");
 
 /// [`BOOT_SET`] and one more.
-const fn with<const N: usize>(check: &'static str) -> [&'static str; N] {
-    let mut needs = [check; N];
+const fn with(check: &'static str) -> [&'static str; BOOT_SET.len() + 1] {
+    let mut needs = [check; BOOT_SET.len() + 1];
     let (into, _) = needs.split_at_mut(BOOT_SET.len());
     into.copy_from_slice(BOOT_SET);
     needs
 }
 
-const fn fixed(
-    key: &'static str,
-    summary: &'static str,
-    needs: &'static [&'static str],
-    value: fn(&View<'_>) -> Value,
-) -> Property {
-    Property { key, summary, needs, reads: &[], value, is_integer: false }
-}
-
-/// A property with its value, or the reason why it is withheld.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// Every check in its row passed.
-    Earned(Earned),
-    /// Not earned.
-    Withheld(Withheld),
-}
-
-/// A property that the image has earned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Earned {
-    /// Glance's key.
-    pub key: &'static str,
-    /// Its value.
-    pub value: String,
-    /// Glance takes it as a number.
-    pub is_integer: bool,
-    /// The checks that prove it.
-    pub evidence: &'static [&'static str],
-}
-
-/// A property that is not set, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Withheld {
-    /// Glance's key.
-    pub key: &'static str,
-    /// The value it would have, where that is known.
-    pub value: Option<String>,
-    /// The check that does not let it pass, where one decides.
-    pub check: Option<&'static str>,
-    /// Why, for people.
-    pub reason: String,
-}
-
-/// Every property as earned or withheld. `judged` are the verdicts of all checks; severities play no part.
-pub fn claims(guest: &Guest, options: &Options, judged: &[(&'static str, Judgement)]) -> Vec<Claim> {
-    let mut claims: Vec<Claim> = Vec::new();
-    for property in PROPERTIES {
-        let is_earned = |claim: &Claim| matches!(claim, Claim::Earned(earned) if earned.key == property.key);
-        if !claims.iter().any(is_earned) {
-            claims.extend(claim(guest, options, judged, property));
-        }
-    }
-    claims
-}
-
-fn claim(guest: &Guest, options: &Options, judged: &[(&'static str, Judgement)], property: &Property) -> Option<Claim> {
-    let view = View::new(guest, options, property.reads);
-    let value = (property.value)(&view);
-    let (value, without) = match (value, view.gaps().into_iter().next()) {
-        (_, Some(gap)) => (None, Some(gap.reason)),
-        (Value::NotNeeded, None) => return None,
-        (Value::Is(value), None) => (Some(value), None),
-        (Value::Without(reason), None) => (None, Some(reason)),
-    };
-    let withheld = |check, reason| Withheld { key: property.key, value: value.clone(), check, reason };
-    if let Some((check, reason)) = objection(judged, property.needs) {
-        return Some(Claim::Withheld(withheld(Some(check), reason)));
-    }
-    if let Some(reason) = without {
-        return Some(Claim::Withheld(withheld(None, reason)));
-    }
-    Some(match value.as_ref().filter(|value| is_plain(value)) {
-        Some(value) => Claim::Earned(Earned {
-            key: property.key,
-            value: value.clone(),
-            is_integer: property.is_integer,
-            evidence: property.needs,
-        }),
-        None => Claim::Withheld(withheld(None, "the value is not one that Glance takes".to_owned())),
-    })
-}
-
-/// The first check that did not pass, and why; one that exists and fails is named before one that is to come.
-fn objection(judged: &[(&'static str, Judgement)], needs: &[&'static str]) -> Option<(&'static str, String)> {
-    let find = |id: &str| judged.iter().find(|(check, _)| *check == id);
-    let needs = || std::iter::once(SAFE).chain(needs.iter().copied());
-    for (id, judgement) in needs().filter_map(find) {
-        if !boot::passes(judgement) {
-            return Some((id, judgement.reason().unwrap_or_default()));
-        }
-    }
-    let missing: Vec<&str> = needs().filter(|id| find(id).is_none()).collect();
-    missing.first().map(|first| (*first, format!("not checked yet: {}", missing.join(", "))))
-}
-
-/// What Glance stores and Nova copies without loss: printable ASCII, at most 255 characters
-/// (`nova/utils.py`, `safe_truncate`).
-fn is_plain(value: &str) -> bool {
-    (1..=255).contains(&value.len()) && value.chars().all(|c| matches!(c, ' '..='~'))
-}
+const ALL: &[Set] = Set::ALL;
+const RECOMMENDED: &[Set] = &[Set::Recommended, Set::Scs, Set::Full];
+const SCS: &[Set] = &[Set::Scs, Set::Full];
+const FULL: &[Set] = &[Set::Full];
+/// Only when it is named.
+const NAMED: &[Set] = &[];
 
 #[cfg(test)]
 mod tests {
@@ -204,15 +205,33 @@ mod tests {
                 assert!(exists != COMING.contains(id), "{} needs {id}", property.key);
             }
         }
-        assert_eq!((BUS_SCSI.len(), BUS_SCSI.last()), (9, Some(&"initrd-virtio-scsi")));
-        assert_eq!((BUS_VIRTIO.first(), BUS_VIRTIO.last()), (Some(&"boot-entry-resolves"), Some(&"initrd-virtio-blk")));
+        let bus = |needs: &[&str], last| {
+            let (own, boot) = needs.split_last().unwrap();
+            assert_eq!((*own, boot), (last, BOOT_SET));
+        };
+        bus(BUS_SCSI, "initrd-virtio-scsi");
+        bus(BUS_VIRTIO, "initrd-virtio-blk");
     }
 
     #[test]
-    fn plain_values() {
-        for (value, is) in [("12", true), ("", false), ("a\nb", false), ("caf\u{e9}", false), (&"x".repeat(256), false)]
-        {
-            assert_eq!(is_plain(value), is, "{value:?}");
+    fn rows_keep_to_the_house() {
+        for property in PROPERTIES {
+            let key = property.key;
+            for text in [property.why, property.detects, property.fix] {
+                assert!(text.ends_with('.') && text.starts_with(|c: char| !c.is_whitespace()), "{key}: {text}");
+            }
+            assert!(!property.summary.ends_with('.') && !property.source.is_empty(), "{key}");
+            if let (Values::OneOf(values), Offer::Fixed(value) | Offer::Driven(value, _)) =
+                (property.values, property.value)
+            {
+                assert!(values.contains(&value), "Nova does not take {key}={value}");
+            }
+            let same = PROPERTIES.iter().filter(|other| other.key == key);
+            assert!(same.clone().all(|other| other.values == property.values), "{key}");
+            assert!(same.clone().all(|other| other.summary == property.summary && other.why == property.why), "{key}");
+        }
+        for key in ALWAYS {
+            assert!(PROPERTIES.iter().any(|property| property.key == *key), "{key}");
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The operating system: type, distribution, version, architecture, firmware.
+//! The operating system: type, distribution, version, architecture.
 
-use super::{Property, SAFE, Value};
+use super::{ALL, Offer, Property, SAFE, Value, Values};
 use crate::fact::Gap;
 use crate::guest::{BootEntry, Kernel};
 use crate::verdict::{FactName, View};
@@ -9,55 +9,66 @@ use std::collections::{BTreeSet, HashMap};
 pub(super) const TYPE: Property = Property {
     key: "os_type",
     summary: "the operating system's family",
+    why: "Nova configures clock, RTC and disks by it; an image that is none of linux and windows is better off without it.",
+    detects: "os-release is there, and a boot entry starts a file with the header of a Linux kernel.",
+    fix: "Install a kernel and let the boot loader write its configuration.",
+    source: "Nova virt/libvirt/driver.py; Glance docs, useful image properties",
+    sets: ALL,
+    values: Values::OneOf(&["linux", "windows"]),
     needs: &[SAFE],
     reads: &[FactName::Os, FactName::BootEntries, FactName::Kernels],
-    value: os_type,
-    is_integer: false,
+    value: Offer::Found("linux", os_type),
 };
 
 pub(super) const DISTRO: Property = Property {
     key: "os_distro",
     summary: "the distribution, in Glance's vocabulary",
+    why: "libosinfo on the host, Magnum and people choose by it; Nova itself does not start anything differently for a name that it does not know.",
+    detects: "ID of os-release, in the spelling of Glance's documentation where that differs.",
+    fix: "Set ID in /etc/os-release.",
+    source: "man 5 os-release; Glance docs, useful image properties; Nova virt/osinfo.py",
+    sets: ALL,
+    values: Values::Text,
     needs: &[SAFE],
     reads: &[FactName::Os],
-    value: os_distro,
-    is_integer: false,
+    value: Offer::Found("ID of os-release", os_distro),
 };
 
 pub(super) const VERSION: Property = Property {
     key: "os_version",
     summary: "the distribution's version",
+    why: "People and SCS-0102 ask for it; Nova never reads it.",
+    detects: "VERSION_ID of os-release.",
+    fix: "Set VERSION_ID in /etc/os-release.",
+    source: "man 5 os-release; SCS-0102",
+    sets: ALL,
+    values: Values::Text,
     needs: &[SAFE],
     reads: &[FactName::Os],
-    value: |view| match view.os().and_then(|os| os.version_id.clone()) {
+    value: Offer::Found("VERSION_ID", |view| match view.os().and_then(|os| os.version_id.clone()) {
         Some(version) => Value::Is(version),
-        None => Value::Without("os-release has no VERSION_ID".to_owned()),
-    },
-    is_integer: false,
+        None => Value::without("os-release has no VERSION_ID"),
+    }),
 };
 
 pub(super) const ARCHITECTURE: Property = Property {
     key: "architecture",
     summary: "the CPU architecture, where kernel and userland agree",
+    why: "The scheduler starts the instance on hosts of this architecture alone; without it an image of another one ends on a host that cannot run it.",
+    detects: "The headers of the default kernels and of the userland's init, where they agree.",
+    fix: "Install a kernel of the userland's architecture.",
+    source: "Nova scheduler/filters/image_props_filter.py; Nova objects/fields.py (Architecture)",
+    sets: ALL,
+    values: Values::OneOf(ARCHITECTURES),
     needs: &[SAFE],
     reads: &[FactName::Os, FactName::BootEntries, FactName::Kernels],
-    value: architecture,
-    is_integer: false,
-};
-
-pub(super) const FIRMWARE: Property = Property {
-    key: "hw_firmware_type",
-    summary: "the firmware, where the image boots with only one",
-    needs: &["boot-entry-resolves"],
-    reads: &[FactName::BootEntries],
-    value: firmware,
-    is_integer: false,
+    value: Offer::Found("kernel and userland", architecture),
 };
 
 /// Linux needs os-release and a Linux kernel in an entry: one that is there and whose header gave a version.
 fn os_type(view: &View<'_>) -> Value {
     if view.os().is_none() {
-        return Value::Without("there is no os-release".to_owned());
+        return Value::without("there is no os-release");
     }
     let (kernels, gaps) = view.apart(|view| kernels(view, |_| true));
     let is_linux = |kernel: &&Kernel| kernel.exists.known() == Some(&true) && kernel.version.known().is_some();
@@ -70,7 +81,7 @@ fn os_type(view: &View<'_>) -> Value {
     for kernel in kernels {
         let _ = (view.need(&kernel.exists), view.need(&kernel.version));
     }
-    Value::Without("no boot entry starts a Linux kernel".to_owned())
+    Value::without("no boot entry starts a Linux kernel")
 }
 
 /// Glance's names (`doc/source/admin/useful-image-properties.rst`) for `ID`s that are spelled otherwise.
@@ -81,26 +92,61 @@ fn os_distro(view: &View<'_>) -> Value {
         ("opensuse-microos", "opensuse"),
         ("ol", "oraclelinux"),
     ];
-    let Some(os) = view.os() else { return Value::Without("there is no os-release".to_owned()) };
+    let Some(os) = view.os() else { return Value::without("there is no os-release") };
     // `man 5 os-release`: ID is lower case, digits, `.`, `_` and `-`; `linux` stands for none.
     let is_id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     if os.id == "linux" || !os.id.chars().all(is_id) {
-        return Value::Without("os-release names no distribution (ID)".to_owned());
+        return Value::without("os-release names no distribution (ID)");
     }
     Value::is(NAMES.iter().find(|(id, _)| *id == os.id).map_or(os.id.as_str(), |(_, name)| name))
 }
 
-/// What Nova takes (`nova/objects/fields.py`, Architecture), of what Linux distributions have.
-const ARCHITECTURES: &[&str] = &["x86_64", "aarch64", "armv7l", "i686", "ppc64", "ppc64le", "s390x"];
+/// What Nova takes (`nova/objects/fields.py`, Architecture).
+const ARCHITECTURES: &[&str] = &[
+    "alpha",
+    "armv6",
+    "armv7l",
+    "armv7b",
+    "aarch64",
+    "cris",
+    "i686",
+    "ia64",
+    "lm32",
+    "m68k",
+    "microblaze",
+    "microblazeel",
+    "mips",
+    "mipsel",
+    "mips64",
+    "mips64el",
+    "openrisc",
+    "parisc",
+    "parisc64",
+    "ppc",
+    "ppcle",
+    "ppc64",
+    "ppc64le",
+    "ppcemb",
+    "s390",
+    "s390x",
+    "sh4",
+    "sh4eb",
+    "sparc",
+    "sparc64",
+    "unicore32",
+    "x86_64",
+    "xtensa",
+    "xtensaeb",
+];
 
-fn architecture(view: &View<'_>) -> Value {
+pub(super) fn architecture(view: &View<'_>) -> Value {
     let Some(userland) = view.os().and_then(|os| view.need(&os.architecture)) else {
-        return Value::Without("the userland's architecture is not known".to_owned());
+        return Value::without("the userland's architecture is not known");
     };
     let kernels = kernels(view, |entry| view.need(&entry.is_default) == Some(&true));
     let names: Vec<&String> = kernels.iter().filter_map(|kernel| view.need(&kernel.architecture)).collect();
     match names.iter().find(|name| **name != userland) {
-        _ if names.is_empty() => Value::Without("no default boot entry starts a kernel".to_owned()),
+        _ if names.is_empty() => Value::without("no default boot entry starts a kernel"),
         Some(kernel) => Value::Without(format!("the kernel is {kernel}, the userland {userland}")),
         None if ARCHITECTURES.contains(&userland.as_str()) => Value::is(userland),
         None => Value::Without(format!("Nova knows no architecture {userland}")),
@@ -124,16 +170,4 @@ fn kernels<'a>(view: &View<'a>, is_asked: impl Fn(&BootEntry) -> bool) -> Vec<&'
         kernel
     };
     paths.into_iter().filter_map(find).collect()
-}
-
-/// UEFI only where no entry is reached by BIOS; an image that boots with both needs no word.
-fn firmware(view: &View<'_>) -> Value {
-    let entries = view.boot_entries().map(|entries| view.all(entries)).unwrap_or_default();
-    let firmware: Vec<&Vec<String>> = entries.iter().filter_map(|entry| view.need(&entry.firmware)).collect();
-    let is_uefi = |names: &&Vec<String>| names.as_slice() == ["uefi"];
-    match firmware.iter().any(|names| names.iter().any(|name| name == "bios")) {
-        true => Value::NotNeeded,
-        false if !firmware.is_empty() && firmware.iter().all(is_uefi) => Value::is("uefi"),
-        false => Value::Without("which firmware reaches the boot entries is not known".to_owned()),
-    }
 }

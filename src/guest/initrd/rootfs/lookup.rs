@@ -61,6 +61,14 @@ impl Rootfs {
         })
     }
 
+    /// Symbolic links in `directory` by name, with their targets.
+    pub(in crate::guest::initrd) fn links(&self, directory: usize) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.children(directory).filter_map(|(name, node)| match self.nodes.get(node)? {
+            Node::Symlink(target) => Some((name, target.as_slice())),
+            _ => None,
+        })
+    }
+
     pub(super) fn children(&self, directory: usize) -> impl Iterator<Item = (&[u8], usize)> {
         let children = match self.nodes.get(directory) {
             Some(Node::Directory { children, .. }) => Some(children),

@@ -32,6 +32,8 @@ pub(super) enum Content {
     Builtin(Result<Vec<String>, Error>),
     /// Of modules.dep.bin or modules.alias.bin: all of it.
     Index(Result<Vec<u8>, Error>),
+    /// Of a configuration file: all of it.
+    Config(Result<Vec<u8>, Error>),
 }
 
 /// A regular file.

@@ -1,13 +1,15 @@
 //! Where a kernel finds a module at one moment: built in, a file of the initrds, a file of the root tree, or nowhere.
 
+mod builtin;
+mod closure;
+
+pub use closure::Missing;
+
 use crate::fact::{Fact, Gap, Listing};
-use crate::guest::{Kernel, Module, ModuleTree};
+use crate::guest::{Initrd, Kernel, ModprobeRule, Module, ModuleLoad, ModuleTree};
 use crate::verdict::{Evidence, View};
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
-
-/// Modules that one module may depend on; amdgpu of a desktop kernel needs 40.
-const MAX_CLOSURE: usize = 1024;
+use std::collections::{HashMap, HashSet};
 
 /// Where a module is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,17 +33,6 @@ pub struct File<'a> {
     pub path: &'a str,
 }
 
-/// A hard dependency that cannot be met.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Missing {
-    /// The module that needs it.
-    pub module: String,
-    /// Where that module is.
-    pub at: String,
-    /// What it needs.
-    pub needs: String,
-}
-
 /// The module folders of one kernel version that modprobe sees, and the lists of what is built in.
 #[derive(Debug)]
 pub struct Shelf<'v, 'a> {
@@ -51,6 +42,10 @@ pub struct Shelf<'v, 'a> {
     trees: Vec<&'a ModuleTree>,
     /// Lists that may hide a folder.
     lists: Vec<&'a Listing<ModuleTree>>,
+    /// The initrds.
+    initrds: Vec<&'a Initrd>,
+    /// Whether it is the running system's, whose modprobe.d is the root tree's.
+    is_late: bool,
     /// Why the root tree's folder may not be all there is.
     doubt: Option<Gap>,
     /// Why the indexes of the initrds' folders may not be those that modprobe reads.
@@ -72,6 +67,8 @@ impl<'v, 'a> Shelf<'v, 'a> {
             version,
             trees: Vec::new(),
             lists: Vec::new(),
+            initrds: Vec::new(),
+            is_late: false,
             doubt: None,
             rivals: None,
             files: HashMap::new(),
@@ -85,22 +82,26 @@ impl<'v, 'a> Shelf<'v, 'a> {
         shelf
     }
 
-    /// Adds the folders of an initrd; those of another version are invisible to this kernel.
-    pub fn add_archive(&mut self, path: &'a str, trees: &'a Listing<ModuleTree>) {
+    /// Adds an initrd and its folders; those of another version are invisible to this kernel. `None` keeps the gap.
+    pub fn add_initrd(&mut self, initrd: &'a Initrd) -> Option<()> {
+        let (path, trees) = (&initrd.path, self.view.need(&initrd.modules)?);
+        self.initrds.push(initrd);
         self.lists.push(trees);
         let version = self.version;
         for tree in trees.items.iter().filter(|tree| tree.version == version) {
             if !self.trees.is_empty() {
                 let reason = "another initrd has a module folder of this version too: the later modules.dep.bin replaces the other";
-                self.rivals = Some(Gap::at(path, reason));
+                self.rivals = Some(Gap::at(path.clone(), reason));
             }
             self.add(tree, Some(path));
             self.add_builtin(tree, path);
         }
+        Some(())
     }
 
     /// Adds the folder of the root tree, if it is this kernel's.
     pub fn add_root(&mut self) {
+        self.is_late = true;
         if let Some(tree) = self.root_tree() {
             self.add(tree, None);
         }
@@ -165,62 +166,17 @@ impl<'v, 'a> Shelf<'v, 'a> {
         })
     }
 
-    /// Whether modprobe does not find this file of an initrd; later, in the root tree, it may be called otherwise.
+    /// Whether modprobe does not find this file.
     fn is_hidden(&self, file: &File<'_>) -> bool {
         let module = self.records.get(&(file.archive, file.path));
-        file.archive.is_some() && module.is_some_and(|module| module.is_indexed.known() == Some(&false))
+        module.is_some_and(|module| module.is_indexed.known() == Some(&false))
     }
 
-    /// What to say of a module whose file is in the initrd where modprobe does not find it.
+    /// What to say of a module whose file is there where modprobe does not find it.
     pub fn hidden(&self, module: &str) -> Option<String> {
         let file = self.files.get(module).filter(|file| self.is_hidden(file))?;
         let folder = &file.tree.path;
         Some(format!("modprobe does not find {}: {folder}/modules.dep.bin lacks it or what it needs", file.path))
-    }
-
-    /// Whether `module` is built in; `None` when that cannot be said, and why is kept by `view`.
-    pub fn is_built_in(&self, view: &View<'_>, module: &str) -> Option<bool> {
-        if self.built_in(module).is_some() {
-            return Some(true);
-        }
-        view.certain(|view| {
-            self.looked_at_builtin(view, module);
-            false
-        })
-    }
-
-    /// The proof that `module` is part of the kernel: a modules.builtin of this version or `=y` in its config, and
-    /// neither says otherwise. Every option asked for is a tristate, so that modules.builtin lists it when it is `y`.
-    fn built_in(&self, module: &str) -> Option<Evidence> {
-        let option = self.option(module);
-        match (self.builtin.get(module), option) {
-            (Some(_), Some((value, _))) if value != "y" => None,
-            (Some(path), _) => {
-                let found = format!("{module} is built in (modules.builtin of {})", self.version);
-                Some(Evidence::at(path.clone(), found))
-            }
-            (None, Some(("y", line))) if !self.has_builtin => {
-                let config = self.kernel.config.known()?.as_ref()?;
-                let found = format!("{module} is built in ({}=y)", option_of(module)?);
-                Some(Evidence::at(config.path.clone(), found).line(line))
-            }
-            (None, _) => None,
-        }
-    }
-
-    /// What the kernel's config says of `module`.
-    fn option(&self, module: &str) -> Option<(&'a str, u32)> {
-        let config = self.kernel.config.known()?.as_ref()?;
-        let name = option_of(module)?;
-        let option = config.options.iter().find(|option| option.name == name)?;
-        Some((&option.value, option.line))
-    }
-
-    /// Whether a softdep is met: it names a module, or an alias such as `crc32c` of `crc32c_generic`.
-    fn has_like(&self, name: &str) -> bool {
-        let is_like =
-            |module: &str| module.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
-        self.builtin.keys().any(|module| is_like(module)) || self.files.keys().any(|module| is_like(module))
     }
 
     /// Meets every gap that may hide a module file of this kernel.
@@ -238,31 +194,6 @@ impl<'v, 'a> Shelf<'v, 'a> {
         }
     }
 
-    /// Meets every gap that may hide that `module` is built in; without any list to look at, that is one.
-    fn looked_at_builtin(&self, view: &View<'_>, module: &str) {
-        let root = view.need(&self.kernel.modules).and_then(|_| self.root_tree());
-        for tree in self.trees().chain(root) {
-            view.need(&tree.builtin);
-        }
-        let is_in_list = self.builtin.contains_key(module);
-        match self.option(module) {
-            Some((value, _)) if self.has_builtin && is_in_list != (value == "y") => {
-                let reason =
-                    format!("modules.builtin and the kernel's config disagree on whether {module} is built in");
-                view.miss(Gap::at(self.kernel.path.clone(), reason));
-            }
-            None if !self.has_builtin => {
-                view.need(&self.kernel.config);
-                let reason = format!(
-                    "whether {module} is built in cannot be said: there is no modules.builtin of {} and no config that names it",
-                    self.version
-                );
-                view.miss(Gap::at(self.kernel.path.clone(), reason));
-            }
-            _ => {}
-        }
-    }
-
     /// What was read of a module file; `None` keeps the gap.
     pub fn record(&self, file: &File<'a>) -> Option<&'a Module> {
         let Some(record) = self.records.get(&(file.archive, file.path)).copied() else {
@@ -272,22 +203,70 @@ impl<'v, 'a> Shelf<'v, 'a> {
             }
             return None;
         };
-        if file.archive.is_none() { Some(record) } else { self.loadable(file, record) }
+        self.loadable(file, record)
     }
 
-    /// The record of a file of an initrd, if modprobe and udev find it there; `None` keeps the gap.
+    /// The record of a file, if modprobe and udev find it; `None` keeps the gap.
     fn loadable(&self, file: &File<'a>, record: &'a Module) -> Option<&'a Module> {
         if let Some(gap) = &self.rivals {
             self.view.miss(gap.clone());
             return None;
         }
         let (_, is_aliased) = (self.view.need(&record.is_indexed)?, self.view.need(&record.is_aliased)?);
-        if !is_aliased {
+        if !is_aliased && self.load_of(self.view, &record.name, |_| true).is_none() {
             let reason =
-                "modules.alias.bin does not lead to it: no device loads it, and what loads it by name is not read";
+                "modules.alias.bin does not lead to it: no device loads it, and nothing is seen to load it by name";
             self.view.miss(Gap::at(format!("{}/{}", file.tree.path, file.path), reason));
+            return None;
         }
-        is_aliased.then_some(record)
+        Some(record)
+    }
+
+    /// The rules of modprobe.d at this moment, in reading order, with the initrd they are in; gaps are kept by `view`.
+    pub fn rules(&self, view: &View<'a>) -> Vec<(Option<&'a str>, &'a ModprobeRule)> {
+        if self.is_late {
+            let rules = view.modprobe().map(|rules| view.all(rules)).unwrap_or_default();
+            return rules.iter().map(|rule| (None, rule)).collect();
+        }
+        let of = |initrd: &&'a Initrd| {
+            let rules = view.need(&initrd.modprobe).map(|rules| view.all(rules)).unwrap_or_default();
+            rules.iter().map(|rule| (Some(initrd.path.as_str()), rule))
+        };
+        self.initrds.iter().flat_map(of).collect()
+    }
+
+    /// What loads `module` by its name at this moment, if it `is` such; where nothing does, `view` keeps the gaps.
+    pub fn load_of(&self, view: &View<'a>, module: &str, is: impl Fn(&ModuleLoad) -> bool) -> Option<&'a ModuleLoad> {
+        let is = |load: &&ModuleLoad| load.module == module && is(load);
+        let lists: Vec<&'a Fact<Listing<ModuleLoad>>> =
+            self.initrds.iter().map(|initrd| &initrd.module_loads).collect();
+        let late = if self.is_late { view.module_loads() } else { None };
+        let known = || lists.iter().filter_map(|list| list.known()).chain(late);
+        let found = known().flat_map(|list| &list.items).find(is);
+        if found.is_none() {
+            for list in &lists {
+                view.need(list);
+            }
+            for list in known() {
+                view.all(list);
+            }
+        }
+        found
+    }
+
+    /// What was read of a module file, however it is loaded; gaps are nobody's.
+    pub fn read_of(&self, file: &File<'a>) -> Option<&'a Module> {
+        self.records.get(&(file.archive, file.path)).copied()
+    }
+
+    /// Whether another module that was read brings `module` along.
+    pub fn is_brought(&self, module: &str) -> bool {
+        self.records.values().any(|record| record.depends.iter().any(|needs| needs == module))
+    }
+
+    /// Whether it is the running system's shelf, not the initrd's.
+    pub fn is_late(&self) -> bool {
+        self.is_late
     }
 
     /// What was read of `module`, if it is a file here.
@@ -296,37 +275,6 @@ impl<'v, 'a> Shelf<'v, 'a> {
             Place::File(file) => self.record(&file),
             Place::BuiltIn(_) | Place::Absent => None,
         }
-    }
-
-    /// Hard dependencies of `module` that are neither built in nor on this shelf, and softdeps that are not.
-    /// Files that could not be read are gaps of the view.
-    pub fn unmet(&self, module: &str) -> (BTreeSet<Missing>, BTreeSet<Missing>) {
-        let (mut hard, mut soft) = (BTreeSet::new(), BTreeSet::new());
-        let mut seen = BTreeSet::new();
-        let mut queue = vec![module.to_owned()];
-        while let Some(name) = queue.pop() {
-            if !seen.insert(name.clone()) {
-                continue;
-            }
-            if seen.len() > MAX_CLOSURE {
-                let reason = format!("{module} depends on more than {MAX_CLOSURE} modules");
-                self.view.miss(Gap::at(self.kernel.path.clone(), reason));
-                break;
-            }
-            let Some(Place::File(file)) = self.place(&name) else { continue };
-            let Some(record) = self.record(&file) else { continue };
-            let missing = |needs: &str| Missing { module: name.clone(), at: place_of(&file), needs: needs.to_owned() };
-            for needs in record.depends.iter().filter(|needs| !needs.is_empty()) {
-                match self.place(needs) {
-                    Some(Place::Absent) => drop(hard.insert(missing(needs))),
-                    Some(_) => queue.push(needs.clone()),
-                    None => {}
-                }
-            }
-            let absent = |needs: &&str| !self.has_like(needs);
-            soft.extend(record.softdeps.iter().flat_map(|line| softdeps(line)).filter(absent).map(missing));
-        }
-        (hard, soft)
     }
 }
 
@@ -342,32 +290,6 @@ pub fn module_name(path: &str) -> Option<Cow<'_, str>> {
     let name = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending))?;
     let name = if name.contains('-') { Cow::Owned(name.replace('-', "_")) } else { Cow::Borrowed(name) };
     Some(name).filter(|name| !name.is_empty())
-}
-
-/// `pre: crc32c post: x` → the names.
-fn softdeps(line: &str) -> impl Iterator<Item = &str> {
-    line.split_ascii_whitespace().filter(|word| !word.ends_with(':'))
-}
-
-/// The option that builds a module in (`drivers/*/Kconfig`).
-fn option_of(module: &str) -> Option<&'static str> {
-    const OPTIONS: &[(&str, &str)] = &[
-        ("virtio_pci", "CONFIG_VIRTIO_PCI"),
-        ("virtio_blk", "CONFIG_VIRTIO_BLK"),
-        ("virtio_scsi", "CONFIG_SCSI_VIRTIO"),
-        ("virtio_net", "CONFIG_VIRTIO_NET"),
-        ("virtio", "CONFIG_VIRTIO"),
-        ("scsi_mod", "CONFIG_SCSI"),
-        ("sd_mod", "CONFIG_BLK_DEV_SD"),
-        ("ext4", "CONFIG_EXT4_FS"),
-        ("xfs", "CONFIG_XFS_FS"),
-        ("btrfs", "CONFIG_BTRFS_FS"),
-        ("f2fs", "CONFIG_F2FS_FS"),
-        ("erofs", "CONFIG_EROFS_FS"),
-        ("squashfs", "CONFIG_SQUASHFS"),
-        ("vfat", "CONFIG_VFAT_FS"),
-    ];
-    OPTIONS.iter().find(|(name, _)| *name == module).map(|(_, option)| *option)
 }
 
 #[cfg(test)]
@@ -387,10 +309,5 @@ mod tests {
         ] {
             assert_eq!(module_name(path).as_deref(), name, "{path}");
         }
-    }
-
-    #[test]
-    fn softdeps_without_their_keywords() {
-        assert_eq!(softdeps("pre: crc32c a post: b").collect::<Vec<_>>(), ["crc32c", "a", "b"]);
     }
 }

@@ -1,0 +1,33 @@
+//! The kernel has the driver of the channel that the guest agent talks through.
+
+use super::{BOOT_FACTS, BOOT_PATH, Check, late_driver};
+use crate::verdict::boot::{Course, Start, each_entry};
+use crate::verdict::{Tally, Weight};
+
+pub(super) const CHECK: Check = Check {
+    id: "agent-channel",
+    summary: "the kernel drives the channel of the guest agent",
+    broken: "the kernel does not drive the channel of the guest agent",
+    why: "hw_qemu_guest_agent=yes adds a virtio serial port. Without virtio_console the port does not appear in the guest, the agent has nothing to open, and Nova waits for answers in vain.",
+    detects: "virtio_console and virtio_pci must each be built into the boot entry's kernel, or be a file of its module folder in the root tree or of its initrds, of its version, with all that it depends on, and stopped neither by modprobe.d nor by the command line.",
+    fix: "Install a kernel with CONFIG_VIRTIO_CONSOLE=m or =y, and remove virtio_console from `blacklist` and `install` lines of modprobe.d.",
+    family_fixes: &[],
+    source: "Nova virt/libvirt/driver.py (_add_qga_device: org.qemu.guest_agent.0 on virtio-serial); Linux drivers/char/virtio_console.c",
+    reads: BOOT_FACTS,
+    run: |view, tally| each_entry(view, tally, &Course { rule: judge, path: BOOT_PATH, is_fatal: false }),
+};
+
+/// Modules of virtio serial ports, the agent's default transport (`man 8 qemu-ga`, `--method`), and their options.
+const VIRTIO_SERIAL: &[(&str, &str)] =
+    &[("virtio_console", "CONFIG_VIRTIO_CONSOLE"), ("virtio_pci", "CONFIG_VIRTIO_PCI")];
+
+fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
+    for (module, option) in VIRTIO_SERIAL {
+        let Some(driver) = late_driver::find(start, tally, module) else { return };
+        match driver.proof(start) {
+            None => tally.fault(Weight::Full, driver.absent(start, option)),
+            Some(proof) if driver.is_free(start, tally) && driver.is_whole(start, tally) => tally.proof(proof),
+            Some(_) => {}
+        }
+    }
+}
