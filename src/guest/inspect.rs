@@ -137,7 +137,7 @@ fn inspect_image(
         features: Fact::Known(features),
         flaws: Fact::Known(flaws),
     });
-    let bios = bios::starts(&disk, &scan);
+    let bios = bios::code_of(&disk, &scan);
     let (volumes, open) = open_volumes(&disk, &scan, limits);
     guest.volumes = Fact::Known(volumes);
     guest.partition_table = Fact::Known(table(scan));

@@ -182,18 +182,17 @@ pub(crate) mod tests {
         bytes[0x58..0x5a].copy_from_slice(&[0x0b, 0x02]);
         bytes[0x9c] = 10;
         let mut address = 0x1_0000_u32;
-        for (index, (name, body)) in sections.iter().enumerate() {
+        for (row, (name, body)) in (0x148..).step_by(40).zip(sections) {
             let length = u32::try_from(body.len()).unwrap();
             let raw = u32::try_from(body.len().next_multiple_of(512)).unwrap();
             let offset = u32::try_from(bytes.len()).unwrap();
-            let row = 0x148 + 40 * index;
-            bytes[row..row + name.len()].copy_from_slice(name.as_bytes());
+            bytes[row..][..name.len()].copy_from_slice(name.as_bytes());
             for (at, number) in [(8, length), (12, address), (16, raw), (20, offset)] {
-                bytes[row + at..row + at + 4].copy_from_slice(&number.to_le_bytes());
+                bytes[row..][at..][..4].copy_from_slice(&number.to_le_bytes());
             }
             bytes.extend_from_slice(body);
             bytes.resize(bytes.len().next_multiple_of(512), 0);
-            address += length.next_multiple_of(4096);
+            address = address.checked_add(length.next_multiple_of(4096)).unwrap();
         }
         bytes[0x90..0x94].copy_from_slice(&address.to_le_bytes());
         bytes

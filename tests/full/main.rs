@@ -7,5 +7,6 @@ mod boot;
 mod build;
 #[path = "../integration/common.rs"]
 mod common;
+mod loaders;
 #[path = "../integration/table.rs"]
 mod table;

@@ -19,6 +19,7 @@ mod faults;
 mod images;
 mod layers;
 mod layouts;
+mod loaders;
 mod readers_disk;
 mod readers_guest;
 mod readers_initrd;

@@ -252,7 +252,8 @@ fn assembled(script: &[u8]) -> Tree {
 fn grub_scripts_are_accepted_as_grub_accepts_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("grub.cfg");
-    let configurations = ["grub/debian-12.cfg", "grub/ubuntu-24.04.cfg"].map(|name| fs::read(fixture(name)).unwrap());
+    let configurations =
+        ["grub/debian-12.cfg", "grub/ubuntu-24.04.cfg", "grub/rhel-9.cfg"].map(|name| fs::read(fixture(name)).unwrap());
     let scripts = SCRIPTS.iter().map(|script| script.as_bytes().to_vec()).chain(configurations);
     let (mut accepted, mut refused) = (0, 0);
     for script in scripts {
@@ -273,7 +274,7 @@ pub fn open_image(name: &str) -> Tree {
     let file: Bytes = Arc::new(FileBytes::new(fs::File::open(image(name)).unwrap()).unwrap());
     let disk = images::open(file, &Overlays::default(), &limits).unwrap().disk;
     let scan = volume::scan(&disk, &limits).unwrap();
-    let bios = bios::starts(&disk, &scan);
+    let bios = bios::code_of(&disk, &scan);
     let open = |partition: volume::Partition| {
         let window: Bytes = Arc::new(Window::new(Arc::clone(&disk), partition.start, partition.size));
         let opened: Result<Rc<dyn FileSystem>> = filesystem::open(window, &limits).map(Rc::from);
@@ -353,7 +354,8 @@ fn damaged_files_never_panic() {
     let limits = Limits::default();
     let start = std::time::Instant::now();
     let mut seed = 1;
-    let scripts = ["grub/debian-12.cfg", "grub/ubuntu-24.04.cfg"].map(|name| fs::read(fixture(name)).unwrap());
+    let scripts =
+        ["grub/debian-12.cfg", "grub/ubuntu-24.04.cfg", "grub/rhel-9.cfg"].map(|name| fs::read(fixture(name)).unwrap());
     let release = fs::read("/etc/os-release").unwrap();
     for _ in 0..400 {
         for script in &scripts {

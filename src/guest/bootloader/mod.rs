@@ -4,6 +4,7 @@ pub mod bios;
 pub(crate) mod disk;
 pub(crate) mod entry;
 mod extlinux;
+mod firmware;
 pub(crate) mod grub;
 mod systemd_boot;
 #[cfg(test)]
@@ -13,16 +14,14 @@ mod uki;
 
 pub use disk::OpenVolume;
 
-use crate::bytes::read_capped;
 use crate::disk::filesystem::FileType;
-use crate::error::{ErrorKind, Result};
+use crate::error::ErrorKind;
 use crate::fact::{Fact, Gap, Listing};
-use crate::guest::{kernel, pe};
-use crate::limits::{KIB, Limits};
+use crate::limits::Limits;
+use bios::Code;
 use disk::Disk;
-use entry::{Config, Entry, Place};
+use entry::{Config, Entry};
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use uefi::{Kind, Loader, Loaders};
 
 /// Where GRUB's configuration stands, on the root file system or on one for /boot.
@@ -43,12 +42,6 @@ const OTHERS: &[&str] = &[
 /// Configurations of one kind that are read of one disk, each with its own budget; a disk with two systems has four.
 const MAX_CONFIGS: usize = 16;
 
-/// Machines that BIOS starts.
-const X86: &[&str] = &["x86_64", "i686"];
-
-/// Bytes from the front of a kernel that name its machine, also where they are compressed.
-const KERNEL_FRONT: u64 = 64 * KIB;
-
 /// An entry and the firmware that reaches it.
 #[derive(Clone, Debug)]
 pub(crate) struct Reached {
@@ -67,31 +60,46 @@ enum Way<'w> {
     Nothing,
 }
 
-/// All entries that the firmware can reach, or would if there were one; `bios` says whether BIOS starts a loader.
-pub(crate) fn read(disk: &Disk, bios: &Fact<bool>, limits: &Limits) -> Listing<Reached> {
+/// All entries that the firmware can reach, or would if there were one; `bios` is the loader that BIOS starts.
+pub(crate) fn read(disk: &Disk, bios: &Fact<Option<Code>>, limits: &Limits) -> Listing<Reached> {
     let mut menu = Menu::new(disk, bios, limits);
     menu.unopened();
     let mains = menu.configs(MAIN);
     let extlinux = menu.configs(extlinux::PATHS);
     let systems = menu.efi_systems();
     menu.architectures = systems.iter().flat_map(|(_, loaders)| loaders).map(|loader| loader.architecture).collect();
-    let has_bios = bios.known() == Some(&true);
-    if has_bios {
-        menu.run(&mains, Way::Bios);
-        if mains.is_empty() {
-            menu.unread("there is boot code for BIOS");
+    let code = bios.known().copied().flatten();
+    match code {
+        Some(Code::Grub) => {
+            menu.run(&mains, Way::Bios);
+            if mains.is_empty() {
+                menu.unread("there is GRUB for BIOS");
+            }
         }
+        Some(Code::Syslinux(number)) => {
+            let is_its = |config: &&Config| disk.volumes.get(config.volume).is_some_and(|it| it.number == Some(number));
+            let its: Vec<&Config> = extlinux.iter().filter(is_its).collect();
+            for config in &its {
+                menu.extlinux(config, Way::Bios);
+            }
+            if its.is_empty() {
+                menu.unread("there is Syslinux for BIOS");
+            }
+        }
+        None => {}
     }
     for (system, loaders) in &systems {
         menu.system(*system, loaders, &mains);
     }
-    let has_none = !has_bios && systems.is_empty();
+    let has_none = code.is_none() && systems.is_empty();
     if has_none {
         menu.run(&mains, Way::Nothing);
     }
     // U-Boot reads them where there is no other firmware, and boot code that is not known may be theirs.
     if has_none || bios.known().is_none() {
-        extlinux.iter().for_each(|config| menu.extlinux(config));
+        for config in &extlinux {
+            menu.extlinux(config, Way::Nothing);
+        }
     }
     if has_none && mains.is_empty() && extlinux.is_empty() {
         menu.unread("no boot loader was found");
@@ -101,7 +109,7 @@ pub(crate) fn read(disk: &Disk, bios: &Fact<bool>, limits: &Limits) -> Listing<R
 
 struct Menu<'a> {
     disk: &'a Disk,
-    bios: &'a Fact<bool>,
+    bios: &'a Fact<Option<Code>>,
     limits: &'a Limits,
     /// Those that have a loader for UEFI.
     architectures: Vec<&'static str>,
@@ -116,7 +124,7 @@ struct Menu<'a> {
 }
 
 impl<'a> Menu<'a> {
-    fn new(disk: &'a Disk, bios: &'a Fact<bool>, limits: &'a Limits) -> Self {
+    fn new(disk: &'a Disk, bios: &'a Fact<Option<Code>>, limits: &'a Limits) -> Self {
         let mut menu = Self {
             disk,
             bios,
@@ -258,9 +266,9 @@ impl<'a> Menu<'a> {
     }
 
     /// Entries of U-Boot's and syslinux's configuration.
-    fn extlinux(&mut self, config: &Config) {
+    fn extlinux(&mut self, config: &Config, way: Way<'_>) {
         let listing = extlinux::read(self.disk, config, self.limits);
-        self.take(listing, &config.path, Way::Nothing);
+        self.take(listing, &config.path, way);
     }
 
     fn take(&mut self, listing: Listing<Entry>, path: &str, way: Way<'_>) {
@@ -317,88 +325,5 @@ impl<'a> Menu<'a> {
             let menu = grub::read(self.disk, config, Some(platform), self.limits);
             self.take(menu, &config.path, way);
         }
-    }
-
-    /// An entry that two firmwares reach alike stands once.
-    fn add(&mut self, entry: Entry, way: Way<'_>) {
-        let Some(firmware) = self.firmware(&entry, way) else { return };
-        let key = (entry.config.as_ref().clone(), entry.line, entry.ids.clone());
-        let known = self.index.get(&key).and_then(|&index| self.entries.get_mut(index));
-        if let Some(known) = known.filter(|known| known.entry.attempts == entry.attempts) {
-            known.entry.is_default |= entry.is_default;
-            join(&mut known.firmware, firmware);
-            return;
-        }
-        self.index.insert(key, self.entries.len());
-        self.entries.push(Reached { entry, firmware });
-    }
-
-    /// What starts the entry this way; `None` when its kernel is for a machine that another way starts.
-    fn firmware(&mut self, entry: &Entry, way: Way<'_>) -> Option<Fact<Vec<String>>> {
-        let by = |name: &str| Some(Fact::Known(vec![name.to_owned()]));
-        let architecture = match way {
-            Way::Nothing => return Some(self.none()),
-            Way::Bios | Way::Uefi(_) => self.architecture(entry),
-        };
-        let Some(architecture) = architecture else {
-            return match way {
-                Way::Bios => by("bios"),
-                _ => {
-                    Some(Fact::unknown("the kernel does not say for which machine it is; UEFI's loader must be for it"))
-                }
-            };
-        };
-        let has = |list: &[&str]| list.contains(&architecture.as_str());
-        match way {
-            Way::Bios if has(X86) => by("bios"),
-            Way::Uefi(list) if has(list) => by("uefi"),
-            // GRUB for 64 bits starts them, unless the firmware's tables are needed.
-            Way::Uefi(list) if architecture == "i686" && list.contains(&"x86_64") => {
-                Some(Fact::unknown("the loader for UEFI is for x86_64, the kernel for i686"))
-            }
-            _ if has(&self.architectures) || (self.bios.known() == Some(&true) && has(X86)) => None,
-            _ => Some(self.none()),
-        }
-    }
-
-    /// No firmware starts it, unless one does that was not seen.
-    fn none(&self) -> Fact<Vec<String>> {
-        match (self.bios, &self.unseen) {
-            (Fact::Unknown(gap), _) | (_, Some(gap)) => Fact::Unknown(gap.clone()),
-            _ => Fact::Known(Vec::new()),
-        }
-    }
-
-    /// The machine of the kernel that is started first.
-    fn architecture(&mut self, entry: &Entry) -> Option<String> {
-        let (volume, path) = match &entry.attempts.first()?.kernel {
-            Place::On(volume, path) => (volume, path.clone()),
-            Place::Section(volume, path, name) => (volume, format!("{path}#{name}")),
-            Place::Elsewhere(_) | Place::Unknown => return None,
-        };
-        let key = (*volume, path);
-        if let Some(known) = self.kernels.get(&key) {
-            return known.clone();
-        }
-        let front = |path: &str| -> Result<Vec<u8>> {
-            read_capped(&mut pe::open(self.disk.root(*volume)?, path)?.take(KERNEL_FRONT), KERNEL_FRONT, "kernel")
-        };
-        let header = front(&key.1).and_then(|front| kernel::parse_header(&front));
-        let found = header.ok().and_then(|header| header.architecture.known().cloned());
-        self.kernels.insert(key, found.clone());
-        found
-    }
-}
-
-/// What is known of one way holds whatever is not known of another.
-fn join(firmware: &mut Fact<Vec<String>>, other: Fact<Vec<String>>) {
-    match (&mut *firmware, other) {
-        (Fact::Known(list), Fact::Known(more)) => {
-            let new: Vec<String> = more.into_iter().filter(|name| !list.contains(name)).collect();
-            list.extend(new);
-        }
-        (Fact::Known(list), unknown) if list.is_empty() => *firmware = unknown,
-        (Fact::Unknown(_), Fact::Known(list)) if !list.is_empty() => *firmware = Fact::Known(list),
-        _ => {}
     }
 }

@@ -4,6 +4,7 @@ use super::disk::tests::volume;
 use super::uefi::tests::program;
 use super::*;
 use crate::guest::memory::Memory;
+use crate::guest::pe::tests::program as sections;
 
 /// The front of a bzImage with a 64-bit entry point.
 pub(crate) fn kernel() -> Vec<u8> {
@@ -15,10 +16,10 @@ pub(crate) fn kernel() -> Vec<u8> {
 }
 
 fn found(volumes: Vec<OpenVolume>, has_bios: bool) -> Vec<String> {
-    found_by(volumes, &Fact::Known(has_bios))
+    found_by(volumes, &Fact::Known(has_bios.then_some(Code::Grub)))
 }
 
-fn found_by(volumes: Vec<OpenVolume>, bios: &Fact<bool>) -> Vec<String> {
+fn found_by(volumes: Vec<OpenVolume>, bios: &Fact<Option<Code>>) -> Vec<String> {
     let disk = Disk::new(volumes, &Limits::default());
     let listing = read(&disk, bios, &Limits::default());
     let row = |reached: &Reached| {
@@ -121,9 +122,9 @@ fn other_loaders_are_named_where_they_decide() {
     assert!(rows[0].starts_with("*a bios ") && rows[2].starts_with("/loader/entries the EFI system"), "{rows:?}");
     let rows = found(vec![volume(15, systemd().file("/EFI/x/grub.cfg", STUB)), volume(1, root())], false);
     assert!(rows.iter().all(|row| !row.contains("not read")), "GRUB's own stub decides: {rows:?}");
-    let extlinux = Memory::new("ext4", "", "").file("/boot/extlinux/extlinux.conf", "");
-    let rows = found(vec![volume(1, extlinux)], true);
-    assert!(rows.len() == 1 && rows[0].starts_with("/boot/extlinux/extlinux.conf "), "{rows:?}");
+    let isolinux = Memory::new("ext4", "", "").file("/isolinux/isolinux.cfg", "");
+    let rows = found(vec![volume(1, isolinux)], true);
+    assert!(rows.len() == 1 && rows[0].starts_with("/isolinux/isolinux.cfg "), "{rows:?}");
     assert_eq!(found(vec![volume(1, Memory::new("ext4", "", ""))], false).len(), 1, "a gap at least");
     let mut unopened = volume(2, Memory::new("btrfs", "x", ""));
     unopened.filesystem = Err(crate::error::Error::unsupported("btrfs", "this version does not read it"));
@@ -135,4 +136,73 @@ fn other_loaders_are_named_where_they_decide() {
     assert_eq!(found(vec![volume(1, root()), blank], true).len(), 2, "a BIOS boot partition hides nothing");
     let broken = Memory::new("ext4", "", "").unreadable("/boot");
     assert!(found(vec![volume(1, broken)], true)[0].contains("Input/output error"));
+}
+
+/// An EFI program with a word by which it is known.
+fn known(magic: &str) -> Vec<u8> {
+    sections(&[(".text", b"x"), (".sdmagic", magic.as_bytes())])
+}
+
+const SYSTEMD_BOOT: &str = "#### LoaderInfo: systemd-boot 257.5-2 ####";
+
+#[test]
+fn systemd_boot_starts_its_own_entries() {
+    let entries = |files: Memory| {
+        let files = files.file("/loader/entries/a.conf", "linux /a\noptions root=UUID=root-1\n");
+        files.file("/loader/entries/b.conf", "linux /b\n").file("/a", kernel()).file("/b", kernel())
+    };
+    let esp = |loader: Vec<u8>| entries(Memory::new("vfat", "A", "").file("/EFI/BOOT/BOOTX64.EFI", loader));
+    let expected = ["*b.conf uefi /loader/entries/b.conf", "a.conf uefi /loader/entries/a.conf"];
+    let main = "/boot/grub/grub.cfg";
+    assert_eq!(found(vec![volume(15, esp(known(SYSTEMD_BOOT)))], false), expected);
+    let both = found(vec![volume(1, root()), volume(15, esp(known(SYSTEMD_BOOT)))], true);
+    assert_eq!(both[..2], [format!("*a bios {main}"), format!("b bios {main}")], "each firmware has its own");
+    assert_eq!(both[2..], expected);
+    let shim =
+        esp(sections(&[(".text", b"x"), (".sbat", b"shim,4")])).file("/EFI/BOOT/GRUBX64.EFI", known(SYSTEMD_BOOT));
+    assert_eq!(found(vec![volume(15, shim)], false), expected, "shim starts what is called like GRUB");
+    let grub = esp(sections(&[(".text", b"x"), ("mods", b"m")]));
+    let rows = found(vec![volume(1, root()), volume(15, grub)], false);
+    assert_eq!(rows[0], format!("*a uefi {main}"), "GRUB is GRUB, whatever stands beside it");
+    let arm = found(vec![volume(15, esp(known(SYSTEMD_BOOT)).file("/b", b"?"))], false);
+    assert!(arm[0].starts_with("*b.conf ? "), "{arm:?}");
+}
+
+#[test]
+fn uefi_may_start_a_kernel_by_itself() {
+    let stub = b"#### LoaderInfo: systemd-stub 257.5-2 ####";
+    let image: &[(&str, &[u8])] = &[(".sdmagic", stub), (".linux", &kernel()), (".initrd", b"i"), (".cmdline", b"ro")];
+    let path = "/EFI/BOOT/BOOTX64.EFI";
+    let esp = |body: Vec<u8>| vec![volume(1, Memory::new("vfat", "A", "").file(path, body))];
+    assert_eq!(found(esp(sections(image)), false), [format!("*BOOTX64.EFI uefi {path}")]);
+    let mut bare = sections(&[(".text", b"x")]);
+    bare[0x202..0x206].copy_from_slice(b"HdrS");
+    bare[0x206..0x208].copy_from_slice(&[0x0f, 0x02]);
+    bare[0x236] = 1;
+    assert_eq!(found(esp(bare), false), [format!("*BOOTX64.EFI uefi {path}")]);
+}
+
+#[test]
+fn syslinux_starts_the_configuration_of_its_volume() {
+    let config = "default a\nlabel a\nlinux /a\nlabel b\nlinux /b\n";
+    let path = "/boot/extlinux/extlinux.conf";
+    let with = |uuid: &str| Memory::new("ext4", uuid, "").file(path, config).file("/a", kernel()).file("/b", kernel());
+    let code = |number: u32| Fact::Known(Some(Code::Syslinux(number)));
+    let rows = found_by(vec![volume(1, with("x")), volume(2, root())], &code(1));
+    assert_eq!(rows, [format!("*a bios {path}"), format!("b bios {path}")], "GRUB's menu is nobody's");
+    let rows = found_by(vec![volume(1, with("x")), volume(2, root())], &code(2));
+    assert_eq!(rows, ["- there is Syslinux for BIOS, and no configuration of it that this version reads"]);
+    let u_boot = found(vec![volume(1, with("x"))], false);
+    assert_eq!(u_boot, [format!("*a  {path}"), format!("b  {path}")], "no firmware of Nova's starts it");
+    let unclear = found_by(vec![volume(1, with("x"))], &Fact::unknown("boot code of another loader"));
+    assert!(unclear.iter().any(|row| row.starts_with("*a ? ")), "{unclear:?}");
+}
+
+#[test]
+fn configurations_are_counted() {
+    let volumes = (1..30)
+        .map(|number| volume(number, Memory::new("ext4", &format!("u{number}"), "").file("/grub/grub.cfg", TWO)));
+    let rows = found(volumes.collect(), true);
+    assert!(rows.iter().any(|row| row.contains("more than 16 such configurations")), "{rows:?}");
+    assert_eq!(rows.iter().filter(|row| row.starts_with('*')).count(), 16);
 }

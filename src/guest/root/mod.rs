@@ -6,7 +6,7 @@ mod mounts;
 mod tests;
 
 use super::BootEntry;
-use super::bootloader::{self, disk::Disk};
+use super::bootloader::{self, bios::Code, disk::Disk};
 use crate::disk::filesystem::Root;
 use crate::error::Result;
 use crate::fact::{Fact, Gap, Listing};
@@ -30,12 +30,17 @@ pub struct Tree {
     pub gaps: Vec<Gap>,
 }
 
-/// Chooses the root, mounts the other volumes on it and reads what starts it. `bios` says
-/// whether BIOS starts a loader, `choose` is the number the user named.
+/// Chooses the root, mounts the other volumes on it and reads what starts it. `bios` is the
+/// loader that BIOS starts, `choose` is the number the user named.
 ///
 /// # Errors
 /// When no volume is the root, several may be, or the one that is named cannot be read.
-pub fn assemble(volumes: Vec<OpenVolume>, bios: &Fact<bool>, choose: Option<u32>, limits: &Limits) -> Result<Tree> {
+pub fn assemble(
+    volumes: Vec<OpenVolume>,
+    bios: &Fact<Option<Code>>,
+    choose: Option<u32>,
+    limits: &Limits,
+) -> Result<Tree> {
     let disk = Disk::new(volumes, limits);
     let reached = bootloader::read(&disk, bios, limits);
     let (index, chosen) = choose::root(&disk, &reached.items, choose, limits)?;

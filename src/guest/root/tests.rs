@@ -3,6 +3,7 @@
 use super::*;
 use crate::disk::filesystem::Identity;
 use crate::error::{Error, ErrorKind};
+use crate::guest::bootloader::bios::Code;
 use crate::guest::bootloader::disk::tests::volume;
 use crate::guest::bootloader::tests::kernel;
 use crate::guest::bootloader::uefi::tests::program;
@@ -28,11 +29,11 @@ fn unread(number: u32, kind: &str, reason: &str) -> OpenVolume {
 }
 
 fn assembled(volumes: Vec<OpenVolume>) -> Tree {
-    assemble(volumes, &Fact::Known(true), None, &Limits::default()).unwrap()
+    assemble(volumes, &Fact::Known(Some(Code::Grub)), None, &Limits::default()).unwrap()
 }
 
 fn failure(volumes: Vec<OpenVolume>, choose: Option<u32>) -> String {
-    let error = assemble(volumes, &Fact::Known(true), choose, &Limits::default()).unwrap_err();
+    let error = assemble(volumes, &Fact::Known(Some(Code::Grub)), choose, &Limits::default()).unwrap_err();
     format!("{error} {}", error.help.as_deref().unwrap_or_default())
 }
 
@@ -83,7 +84,10 @@ fn what_cannot_be_decided_is_an_error_with_a_next_step() {
     let message = failure(two(), None);
     assert!(message.contains("partition 1 (ext4, one) and partition 2 (ext4) could be it"), "{message}");
     assert!(message.contains("--root PARTITION"), "{message}");
-    assert_eq!(assemble(two(), &Fact::Known(true), Some(2), &Limits::default()).unwrap().chosen, "named by --root");
+    assert_eq!(
+        assemble(two(), &Fact::Known(Some(Code::Grub)), Some(2), &Limits::default()).unwrap().chosen,
+        "named by --root"
+    );
     assert!(failure(two(), Some(7)).contains("there is no partition 7"));
     let disagreeing =
         |spec: &str| format!("{}menuentry b {{ linux /v root={spec} }}\n$x\nprobe -s x y\n$x\n", config("UUID=a"));

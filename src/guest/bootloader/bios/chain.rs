@@ -1,6 +1,6 @@
 //! Boot code that loads the first sector of the active partition.
 
-use super::{SECTOR, SECTOR_LENGTH, code, grub, has, is_blank, is_signed, sector, syslinux};
+use super::{Code, SECTOR, SECTOR_LENGTH, by, code, grub, has, is_blank, is_signed, sector, syslinux};
 use crate::bytes::{Bytes, slice};
 use crate::disk::volume::Scan;
 use crate::error::Result;
@@ -37,29 +37,29 @@ pub(super) fn active(boot: &[u8; SECTOR_LENGTH]) -> Option<Vec<u32>> {
     is_known.then(|| active.map(|(number, _)| number).collect())
 }
 
-/// Whether the first sector of the one active partition starts a loader.
-pub(super) fn starts(disk: &Bytes, scan: &Scan, active: &[u32]) -> Result<Fact<bool>> {
+/// The loader that the first sector of the one active partition starts.
+pub(super) fn starts(disk: &Bytes, scan: &Scan, active: &[u32]) -> Result<Fact<Option<Code>>> {
     if scan.scheme != Some("dos") {
         return Ok(Fact::unknown("sector 0 starts an active partition, and the disk has no MBR partition table"));
     }
     let [number] = active else {
         let found = "sector 0 starts the active partition, of which there is not one: whether a logical partition is meant is not known";
         let has_logical = scan.partitions.iter().any(|partition| partition.number > 4);
-        return Ok(if has_logical && active.is_empty() { Fact::unknown(found) } else { Fact::Known(false) });
+        return Ok(if has_logical && active.is_empty() { Fact::unknown(found) } else { Fact::Known(None) });
     };
     let Some(volume) = scan.partitions.iter().find(|partition| partition.number == *number) else {
-        return Ok(Fact::Known(false));
+        return Ok(Fact::Known(None));
     };
     let start = volume.start / SECTOR;
     let boot = sector(disk, start)?;
     if is_blank(code(&boot)) || !is_signed(&boot) {
-        return Ok(Fact::Known(false));
+        return Ok(Fact::Known(None));
     }
     if let Some(core) = grub::kernel_sector(&boot) {
-        return grub::core(disk, scan, core);
+        return Ok(by(grub::core(disk, scan, core)?, Code::Grub));
     }
     match syslinux::Loader::find(&boot) {
-        Some(loader) => loader.starts(disk, volume, start),
+        Some(loader) => Ok(by(loader.starts(disk, volume, start)?, Code::Syslinux(*number))),
         None => Ok(Fact::unknown(format!(
             "sector 0 starts partition {number}, whose boot code is of an unknown loader: what it starts is not known"
         ))),

@@ -1,4 +1,4 @@
-//! Sector 0 → whether BIOS starts something from the disk: GRUB's boot.img and the core that it loads, or boot code
+//! Sector 0 → the loader that BIOS starts from the disk: GRUB's boot.img and the core that it loads, or boot code
 //! that goes on to the active partition.
 
 mod chain;
@@ -17,27 +17,45 @@ const SECTOR_LENGTH: usize = 512;
 /// Bytes of sector 0 before the disk signature and the partition entries.
 const CODE: usize = 440;
 
-/// Whether BIOS starts a boot loader from `disk`. What is unknown code, or reaches somewhere else, is unknown.
-pub fn starts(disk: &Bytes, scan: &Scan) -> Fact<bool> {
+/// A loader that BIOS starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// GRUB.
+    Grub,
+    /// Syslinux, SYSLINUX or EXTLINUX, in the volume of this number.
+    Syslinux(u32),
+}
+
+/// The loader that BIOS starts from `disk`, if there is one. What is unknown code, or reaches somewhere else, is unknown.
+pub fn code_of(disk: &Bytes, scan: &Scan) -> Fact<Option<Code>> {
     look(disk, scan).unwrap_or_else(|error| Fact::Unknown(Gap::from(error)))
 }
 
-fn look(disk: &Bytes, scan: &Scan) -> Result<Fact<bool>> {
+/// The loader, where it is there.
+fn by(is_there: Fact<bool>, code: Code) -> Fact<Option<Code>> {
+    match is_there {
+        Fact::Known(is_there) => Fact::Known(is_there.then_some(code)),
+        Fact::Unknown(gap) => Fact::Unknown(gap),
+    }
+}
+
+fn look(disk: &Bytes, scan: &Scan) -> Result<Fact<Option<Code>>> {
     if disk.size() < SECTOR {
-        return Ok(Fact::Known(false));
+        return Ok(Fact::Known(None));
     }
     let boot = sector(disk, 0)?;
     // SeaBIOS starts no disk without this signature (`src/boot.c`, boot_disk).
     if is_blank(code(&boot)) || !is_signed(&boot) {
-        return Ok(Fact::Known(false));
+        return Ok(Fact::Known(None));
     }
     if let Some(start) = grub::kernel_sector(&boot) {
-        return grub::core(disk, scan, start);
+        return Ok(by(grub::core(disk, scan, start)?, Code::Grub));
     }
     if let Some(volume) = whole(scan)
         && let Some(loader) = syslinux::Loader::find(&boot)
     {
-        return loader.starts(disk, volume, syslinux::hidden_sectors(&boot));
+        let is_there = loader.starts(disk, volume, syslinux::hidden_sectors(&boot))?;
+        return Ok(by(is_there, Code::Syslinux(volume.number)));
     }
     match chain::active(&boot) {
         Some(active) => chain::starts(disk, scan, &active),
@@ -82,6 +100,13 @@ mod tests {
     use super::grub::{BIOS_BOOT, BLOCK_LIST, CORE_MESSAGES, JUMP, KERNEL_SECTOR, MESSAGES};
     use super::*;
     use std::sync::Arc;
+
+    fn starts(disk: &Bytes, scan: &Scan) -> Fact<bool> {
+        match code_of(disk, scan) {
+            Fact::Known(code) => Fact::Known(code.is_some()),
+            Fact::Unknown(gap) => Fact::Unknown(gap),
+        }
+    }
 
     /// A disk of 64 sectors with GRUB in sector 0 and its core from sector 8 on, in a partition of sectors 8 to 15.
     fn disk() -> Vec<u8> {
@@ -199,6 +224,8 @@ mod tests {
         disk[8 * 512..9 * 512].copy_from_slice(&boot);
         disk[18 * 512 + 0x1c..][..4].copy_from_slice(&word);
         let dos = |first| scan(Some("dos"), vec![volume(1, first, "0x83"), volume(5, 60..61, "0x83")]);
+        let bytes: Bytes = Arc::new(disk.clone());
+        assert_eq!(code_of(&bytes, &dos(8..60)), Fact::Known(Some(Code::Syslinux(1))));
         for (what, at, bytes, expected) in [
             ("nothing", 0, vec![], Some(true)),
             ("none active", 446, vec![0], None),

@@ -80,7 +80,7 @@ pub(super) fn read(disk: &Disk, config: &Config, limits: &Limits) -> Listing<Ent
             match menu.entry(&label, "", true) {
                 Some(entry) => entries.insert(0, entry),
                 None => {
-                    gaps.push(gap(format!("line {line}: `{}` is started, and it is no Linux kernel", label.command)))
+                    gaps.push(gap(format!("line {line}: `{}` is started, and it is no Linux kernel", label.command)));
                 }
             }
         }
@@ -107,7 +107,7 @@ fn choose(script: &Script, root: &Root, folder: &str) -> Choice {
         if !words.is_empty() {
             return Choice::Any(format!("line {line}: {name} reads {words}, which is not read by this version"));
         }
-        let file = if name.ends_with(".c32") { name.to_owned() } else { format!("{name}.c32") };
+        let file = format!("{}.c32", name.strip_suffix(".c32").unwrap_or(name));
         if !root.exists(place(folder, &file)).unwrap_or(false) {
             return Choice::Any(format!(
                 "line {line}: {file} is not beside the configuration: syslinux asks what to start"

@@ -171,8 +171,8 @@ impl Parser<'_> {
             "implicit" => self.script.is_explicit = leading_number(value) == 0,
             _ if TYPES.contains(&key) => {
                 if let Some(open) = &mut self.open {
-                    open.label.command = value.to_owned();
-                    open.label.kind = key.to_owned();
+                    value.clone_into(&mut open.label.command);
+                    key.clone_into(&mut open.label.kind);
                     open.label.line = number;
                 }
             }

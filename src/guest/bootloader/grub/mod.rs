@@ -13,7 +13,6 @@ mod parser;
 mod search;
 #[cfg(test)]
 mod tests;
-mod version;
 
 use super::disk::Disk;
 use super::entry::{Config, Entry, Place};

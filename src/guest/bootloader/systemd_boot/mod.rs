@@ -91,10 +91,11 @@ fn settings(scan: &mut Scan<'_>, system: usize) -> Settings {
             "timeout" if value == "menu-force" => settings.waits = Some(line),
             "timeout" if value == "menu-hidden" || value == "menu-disabled" => settings.waits = None,
             // UINT32_MAX is menu-force.
-            "timeout" => match value.parse::<u32>() {
-                Ok(seconds) => settings.waits = (seconds == u32::MAX).then_some(line),
-                Err(_) => {}
-            },
+            "timeout" => {
+                if let Ok(seconds) = value.parse::<u32>() {
+                    settings.waits = (seconds == u32::MAX).then_some(line);
+                }
+            }
             _ => {}
         }
     }
@@ -116,7 +117,7 @@ fn sort(found: &mut Vec<Found>) {
 fn mark_default(found: &mut Vec<Found>, default: Option<&str>, gaps: &mut Vec<Gap>) {
     for keeps_counters in [false, true] {
         if keeps_counters {
-            found.iter_mut().for_each(|found| std::mem::swap(&mut found.rank.id, &mut found.name));
+            swap_ids(found);
         }
         sort(found);
         let named = default.and_then(|default| found.iter().position(|found| is_match(default, &found.rank.id)));
@@ -126,12 +127,21 @@ fn mark_default(found: &mut Vec<Found>, default: Option<&str>, gaps: &mut Vec<Ga
             gaps.push(Gap::at(CONFIG, format!("the default may be {own}, which systemd-boot makes by itself")));
         }
         if let Some(rank) = found.get(named.unwrap_or(0)).map(|found| found.rank.clone()) {
-            found.iter_mut().for_each(|found| found.is_default |= compare(&rank, &found.rank).is_eq());
+            for found in found.iter_mut() {
+                found.is_default |= compare(&rank, &found.rank).is_eq();
+            }
         }
         if keeps_counters {
-            found.iter_mut().for_each(|found| std::mem::swap(&mut found.rank.id, &mut found.name));
+            swap_ids(found);
         }
     }
     sort(found);
     gaps.dedup();
+}
+
+/// The id with and without its counters.
+fn swap_ids(found: &mut [Found]) {
+    for Found { rank, name, .. } in found {
+        std::mem::swap(&mut rank.id, name);
+    }
 }

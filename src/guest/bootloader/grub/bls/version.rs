@@ -30,37 +30,55 @@ fn segments(mut a: &[u8], mut b: &[u8], has_plus: bool) -> Ordering {
     }
     while !a.is_empty() || !b.is_empty() {
         (a, b) = (drop_separators(a, has_plus), drop_separators(b, has_plus));
-        match (a.split_first(), b.split_first()) {
-            (Some((b'~', rest_a)), Some((b'~', rest_b))) => (a, b) = (rest_a, rest_b),
-            (Some((b'~', _)), _) => return Ordering::Less,
-            (_, Some((b'~', _))) => return Ordering::Greater,
-            (None, None) => break,
-            (None, Some((b'+', _))) => return Ordering::Less,
-            (Some((b'+', _)), None) => return Ordering::Greater,
-            (Some((b'+', rest_a)), Some((b'+', rest_b))) => (a, b) = (rest_a, rest_b),
-            (Some((b'+', _)), _) => return Ordering::Less,
-            (_, Some((b'+', _))) => return Ordering::Greater,
-            (None, _) | (_, None) => break,
-            (Some((first, _)), Some(_)) => {
-                let is_number = first.is_ascii_digit();
-                let (one, rest_a) = segment(a, is_number);
-                let (two, rest_b) = segment(b, is_number);
-                let order = if two.is_empty() {
-                    if is_number { Ordering::Greater } else { Ordering::Less }
-                } else if is_number {
-                    let (one, two) = (without_zeros(one), without_zeros(two));
-                    one.len().cmp(&two.len()).then(one.cmp(two))
-                } else {
-                    one.cmp(two)
-                };
-                if order.is_ne() {
-                    return order;
-                }
-                (a, b) = (rest_a, rest_b);
+        let heads = (Head::of(a), Head::of(b));
+        match heads {
+            (Head::Plain, Head::Plain) => {}
+            (Head::End | Head::Plain, Head::End | Head::Plain) => break,
+            (one, two) if one == two => {
+                (a, b) = (a.get(1..).unwrap_or_default(), b.get(1..).unwrap_or_default());
+                continue;
             }
+            (one, two) => return one.cmp(&two),
         }
+        let is_number = a.first().is_some_and(u8::is_ascii_digit);
+        let (one, rest_a) = segment(a, is_number);
+        let (two, rest_b) = segment(b, is_number);
+        let order = match (two.is_empty(), is_number) {
+            // A number is newer than a word.
+            (true, true) => Ordering::Greater,
+            (true, false) => Ordering::Less,
+            (false, true) => {
+                let (one, two) = (without_zeros(one), without_zeros(two));
+                one.len().cmp(&two.len()).then(one.cmp(two))
+            }
+            (false, false) => one.cmp(two),
+        };
+        if order.is_ne() {
+            return order;
+        }
+        (a, b) = (rest_a, rest_b);
     }
     a.is_empty().cmp(&b.is_empty()).reverse()
+}
+
+/// What a text begins with, from the oldest to the newest where one is a sign.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Head {
+    Tilde,
+    End,
+    Plus,
+    Plain,
+}
+
+impl Head {
+    fn of(text: &[u8]) -> Self {
+        match text.first() {
+            Some(b'~') => Self::Tilde,
+            None => Self::End,
+            Some(b'+') => Self::Plus,
+            Some(_) => Self::Plain,
+        }
+    }
 }
 
 fn drop_separators(text: &[u8], has_plus: bool) -> &[u8] {

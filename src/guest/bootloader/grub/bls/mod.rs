@@ -1,11 +1,14 @@
 //! Red Hat's `blscfg`: loader/entries/*.conf → rows of the menu (rhboot/grub2, `grub-core/commands/blscfg.c`).
 
+mod version;
+#[cfg(test)]
+mod tests;
+
 use super::commands::MAX_ITEMS;
 use super::environment::{Environment, cost, cost_of};
 use super::evaluator::{Evaluator, Frame, LOOK, Outcome};
 use super::menu::Item;
 use super::parser::{Statement, parse};
-use super::version;
 use crate::bytes::text;
 use crate::disk::filesystem::Root;
 use crate::error::{ErrorKind, Result};
@@ -231,7 +234,7 @@ impl Evaluator<'_> {
 
 /// Hidden files and those without a name are none.
 fn is_snippet(name: &str) -> bool {
-    !name.starts_with('.') && name.len() > 5 && name.ends_with(".conf")
+    !name.starts_with('.') && name.strip_suffix(".conf").is_some_and(|id| !id.is_empty())
 }
 
 /// Inserts each before the first that is older, and whether no two are equal.
@@ -287,11 +290,11 @@ fn source(snippet: &Snippet, linux: &str, environment: &Environment) -> String {
         let first = initrds.first().copied().unwrap_or(linux);
         let folder = first.rsplit_once('/').map_or("", |(folder, _)| folder);
         for name in early.unwrap_or_else(|| format!("${UNKNOWN}")).split(' ') {
-            source.push_str(&format!(" ($root){folder}/{name}"));
+            source.extend([" ($root)", folder, "/", name]);
         }
     }
     for initrd in initrds {
-        source.push_str(&format!(" ($root){initrd}"));
+        source.extend([" ($root)", initrd]);
     }
     source.push('\n');
     source
