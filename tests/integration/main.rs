@@ -22,6 +22,7 @@ mod layouts;
 mod readers_disk;
 mod readers_guest;
 mod readers_initrd;
+mod readers_modprobe;
 mod readers_systemd;
 mod table;
 mod unsafe_images;
