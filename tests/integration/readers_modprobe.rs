@@ -39,7 +39,7 @@ fn configuration(folders: &[String]) -> Vec<String> {
         let mut args = vec!["-c".to_owned()];
         args.extend(folders.iter().flat_map(|folder| ["-C".to_owned(), folder.clone()]));
         let text = String::from_utf8(tool("modprobe", args)).unwrap();
-        let lines = text.lines().take_while(|line| !line.contains("Dumping indexes"));
+        let lines = text.split('\n').take_while(|line| !line.contains("Dumping indexes"));
         lines
             .filter(|line| COMMANDS.iter().any(|word| line.starts_with(&format!("{word} "))))
             .map(str::to_owned)
