@@ -23,6 +23,7 @@ mod loaders;
 mod readers_disk;
 mod readers_guest;
 mod readers_initrd;
+mod readers_modprobe;
 mod readers_systemd;
 mod table;
 mod unsafe_images;

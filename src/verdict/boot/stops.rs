@@ -97,8 +97,11 @@ impl<'a> Start<'_, 'a> {
         if !has_aliases && shelf.is_brought(module) {
             return None;
         }
-        let is_forced = !shelf.is_late() && cmdline.load_of(module).is_some();
-        if is_forced || shelf.load_of(self.view, module, |load| load.is_forced).is_some() {
+        if !shelf.is_late() && cmdline.load_of(module).is_some() {
+            return None;
+        }
+        let by_name = self.view.certain(|view| shelf.load_of(view, module, |load| load.is_forced).is_some());
+        if by_name != Some(false) {
             return None;
         }
         if let Some(rule) = by_rule {

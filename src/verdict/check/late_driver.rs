@@ -31,6 +31,20 @@ pub(super) fn find<'v, 'a>(start: &Start<'v, 'a>, tally: &mut Tally, module: &'s
     }
 }
 
+/// The proof that the initrd loads `module`, whatever the root tree says of it later; gaps are nobody's.
+pub(super) fn loaded_by_initrd(start: &Start<'_, '_>, module: &str) -> Option<Evidence> {
+    let (proof, gaps) = start.view.apart(|view| {
+        let start = Start { view, ..*start };
+        let mut tally = Tally::default();
+        let shelf = start.early(&mut tally)?;
+        let Place::File(file) = shelf.place(module)? else { return None };
+        shelf.record(&file)?;
+        let is_free = start.is_free(&mut tally, &shelf, module, &Place::File(file));
+        is_free.then(|| start.at(place_of(&file), format!("{module}: {}, which the initrd loads", file.path)))
+    });
+    proof.filter(|_| gaps.is_empty())
+}
+
 impl<'a> Driver<'_, 'a> {
     /// Whether nothing stops it, and modprobe finds it.
     pub(super) fn is_free(&self, start: &Start<'_, 'a>, tally: &mut Tally) -> bool {

@@ -12,6 +12,7 @@ mod demands;
 mod mutations;
 mod placement;
 mod rendering;
+mod symbols;
 mod unknowns;
 
 use bootworthy::guest::Guest;

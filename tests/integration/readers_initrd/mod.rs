@@ -5,4 +5,5 @@ mod craft;
 mod hostile;
 mod linux;
 mod real;
+mod rules;
 mod trees;

@@ -1,6 +1,7 @@
 //! Per check: the healthy facts with one thing changed, the verdict, its weight and where the evidence points.
 
 mod boot;
+mod drivers;
 mod files;
 mod words;
 
