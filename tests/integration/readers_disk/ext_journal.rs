@@ -1,6 +1,6 @@
 //! Journals that must be replayed, written by `debugfs`, against what `e2fsck` makes of them.
 
-use super::ext::debugfs;
+use super::ext::{debugfs, mend};
 use super::filesystems::{assert_equal, rdump};
 use super::{Folder, Random, file, memory, mount, run};
 use bootworthy::error::ErrorKind;
@@ -54,6 +54,9 @@ fn assert_replayed(folder: &Folder, image: &str, what: &str) {
     let features = String::from_utf8(run(&["dumpe2fs", "-h", &replayed])).unwrap();
     assert!(!features.contains("needs_recovery"), "{what}: {features}");
     let dumped = rdump(folder, &replayed);
+    if what.contains("inline_data") {
+        mend(&dumped, &folder.path("tree"));
+    }
     let filesystem = mount(file(image)).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_equal(filesystem.as_ref(), &dumped);
     fs::remove_dir_all(dumped).unwrap();
@@ -98,6 +101,12 @@ fn committed_transactions_are_replayed_and_others_are_not() {
                 }
                 let features = String::from_utf8(run(&["dumpe2fs", "-h", &image])).unwrap();
                 assert!(features.contains("needs_recovery"), "{what}: {features}");
+                let is_version_1 = open != "jo" && (options.contains("^metadata_csum") || options.contains("ext3"));
+                if is_version_1 && commands.iter().any(|command| command.starts_with("jw -r")) {
+                    // debugfs 1.47 adds revocations to these checksums; Linux and e2fsck do not, and refuse them.
+                    assert_eq!(mount(file(&image)).err().map(|error| error.kind), Some(ErrorKind::Corrupt), "{what}");
+                    continue;
+                }
                 assert_replayed(&folder, &image, &what);
                 let is_new = mount(file(&image)).unwrap().symlink_metadata(&"/etc/new".into_path()).is_ok();
                 let is_kept = what.ends_with("torn") || what.ends_with("revoked");
@@ -158,9 +167,9 @@ fn a_damaged_journal_gives_no_other_tree() {
         bytes[at] ^= 1 << random.below(8);
         match names(bytes) {
             Ok(found) if found == expected => {}
-            // A first block that is none of the log ends it before it began, as it does for Linux.
+            // A header that is none ends the log before its transaction is complete, as it does for Linux.
             Ok(found) => {
-                assert!((start + 1024..start + 1036).contains(&at), "byte {at}: {found:?}");
+                assert!((at - start) % 1024 < 12, "byte {at} of {start}: {:?}", &whole[at / 1024 * 1024..][..64]);
                 assert!(!found.contains(&b"new".to_vec()));
             }
             Err(error) => {
