@@ -86,7 +86,7 @@ fn ext_of_every_kind_equals_debugfs() {
         }
         let filesystem = mount(file(&image)).unwrap_or_else(|error| panic!("{options}: {error}"));
         assert_eq!(Some(filesystem.identity().kind), blkid(&image)[0].clone(), "{options}");
-        assert_eq!(assert_equal(filesystem.as_ref(), &dumped), 711, "{options}");
+        assert_eq!(assert_equal(filesystem.as_ref(), &dumped), 161, "{options}");
         fs::remove_dir_all(dumped).unwrap();
         fs::remove_file(image).unwrap();
     }

@@ -122,7 +122,7 @@ pub(super) fn tree(folder: &Folder) -> std::path::PathBuf {
         std::os::unix::fs::symlink(target, root.join(format!("link{length}"))).unwrap();
     }
     fs::create_dir(root.join("many")).unwrap();
-    for index in 0..700 {
+    for index in 0..150 {
         fs::write(root.join(format!("many/entry-{index:05}-with-a-name-of-some-length")), [index as u8]).unwrap();
     }
     fs::write(root.join("n".repeat(255)), "long").unwrap();
