@@ -118,10 +118,10 @@ fn committed_transactions_are_replayed_and_others_are_not() {
 
 /// Takes the commits out of a journal.
 fn tear(image: &str) {
+    let commit = [0xc0, 0x3b, 0x39, 0x98, 0, 0, 0, 2];
     let mut bytes = fs::read(image).unwrap();
-    const COMMIT: [u8; 8] = [0xc0, 0x3b, 0x39, 0x98, 0, 0, 0, 2];
     for at in (0..bytes.len()).step_by(1024) {
-        if bytes[at..].starts_with(&COMMIT) {
+        if bytes[at..].starts_with(&commit) {
             bytes[at..at + 1024].fill(0);
         }
     }

@@ -7,6 +7,7 @@ use crate::disk::filesystem::ext::blocks::Blocks;
 use crate::disk::filesystem::ext::checksum::crc32c;
 use crate::disk::filesystem::ext::inode::Inode;
 use crate::disk::filesystem::ext::map::Map;
+use crate::disk::filesystem::ext::superblock::split;
 use crate::error::{Error, Result};
 use std::cell::RefCell;
 
@@ -70,7 +71,7 @@ impl<'a> Log<'a> {
             log.format = format_of(&superblock)?;
         }
         let size = blocks.superblock.block_size;
-        let (length, there) = (u64::from(field(0x10)), log.inode.size / size);
+        let (length, there) = (u64::from(field(0x10)), split(log.inode.size, size).0);
         let fast = match u64::from(field(0x54)) {
             _ if log.incompat & FAST_COMMIT == 0 => 0,
             0 => FAST_BLOCKS,
