@@ -88,8 +88,17 @@ pub(super) fn rdump(folder: &Folder, image: &str) -> std::path::PathBuf {
 
 #[test]
 fn the_debian_12_root_equals_debugfs() {
+    assert_root_equals("debian12");
+}
+
+#[test]
+fn the_debian_13_root_equals_debugfs() {
+    assert_root_equals("debian13");
+}
+
+fn assert_root_equals(image: &str) {
     let folder = Folder::new();
-    let disk = opened(crate::common::image("debian12")).disk;
+    let disk = opened(crate::common::image(image)).disk;
     let volume = volume_of(&disk, "ext4");
     let image = folder.sized("root", volume.size());
     super::copy(&volume, &image);
