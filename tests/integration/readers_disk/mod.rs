@@ -3,6 +3,9 @@
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::disallowed_methods, reason = "test code")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "test code")]
 
+mod ext;
+mod ext_hostile;
+mod ext_journal;
 mod filesystems;
 mod gpt;
 mod hostile;

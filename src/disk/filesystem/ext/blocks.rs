@@ -3,7 +3,7 @@
 use super::checksum::{crc16, crc32c};
 use super::feature;
 use super::inode::Inode;
-use super::superblock::{self, Superblock};
+use super::superblock::{self, Superblock, split};
 use crate::bytes::{Bytes, le_u16, le_u32};
 use crate::disk::filesystem::cache::Cache;
 use crate::error::{Error, Result};
@@ -59,9 +59,10 @@ impl Blocks {
         let size = self.superblock.block_size;
         let (mut at, mut rest) = (offset, buf);
         while !rest.is_empty() {
-            let room = usize::try_from(size.saturating_sub(at % size)).unwrap_or(usize::MAX).min(rest.len());
+            let (block, skip) = split(at, size);
+            let room = usize::try_from(size.saturating_sub(skip)).unwrap_or(usize::MAX).min(rest.len());
             let (part, behind) = rest.split_at_mut(room);
-            self.read_in_block(at / size, at % size, part)?;
+            self.read_in_block(block, skip, part)?;
             at = at.saturating_add(u64::try_from(room).unwrap_or(u64::MAX));
             rest = behind;
         }
@@ -99,12 +100,10 @@ impl Blocks {
         let Some(index) = index else {
             return Err(Error::corrupt("ext4", format!("inode {number} is none of {}", superblock.inodes)));
         };
-        let per_group = superblock.inodes_per_group.max(1);
-        let table = self.inode_table((index / per_group).into())?;
+        let (group, index) = split(index.into(), superblock.inodes_per_group.into());
+        let table = self.inode_table(group)?;
         let size = u64::try_from(superblock.inode_size).unwrap_or(0);
-        let at = table
-            .saturating_mul(superblock.block_size)
-            .saturating_add(u64::from(index % per_group).saturating_mul(size));
+        let at = table.saturating_mul(superblock.block_size).saturating_add(index.saturating_mul(size));
         let mut bytes = vec![0; superblock.inode_size];
         self.read_at(at, &mut bytes)?;
         Inode::parse(number, &bytes, superblock).map_err(|error| error.offset(at))
@@ -114,9 +113,10 @@ impl Blocks {
     fn inode_table(&self, group: u64) -> Result<u64> {
         let superblock = &self.superblock;
         let (size, length) = (superblock.block_size, u64::try_from(superblock.descriptor_size).unwrap_or(u64::MAX));
-        let per_block = (size / length.max(1)).max(1);
-        let block = self.descriptor_block(group / per_block, per_block);
-        let at = block.saturating_mul(size).saturating_add((group % per_block).saturating_mul(length));
+        let per_block = split(size, length).0.max(1);
+        let (index, within) = split(group, per_block);
+        let block = self.descriptor_block(index, per_block);
+        let at = block.saturating_mul(size).saturating_add(within.saturating_mul(length));
         let mut bytes = vec![0; superblock.descriptor_size];
         self.read_at(at, &mut bytes)?;
         let corrupt = |cause: String| Err(Error::corrupt(format!("group descriptor {group}"), cause).offset(at));

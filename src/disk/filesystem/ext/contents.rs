@@ -3,6 +3,7 @@
 use super::blocks::Blocks;
 use super::inode::Inode;
 use super::map::{Map, Run};
+use super::superblock::split;
 use crate::error::{Error, Result};
 use std::io::{self, Read};
 use std::rc::Rc;
@@ -37,7 +38,7 @@ impl<'a> Contents<'a> {
         let size = self.blocks.superblock.block_size;
         let end = |at: u64, run: Run| at.saturating_add(run.length.saturating_mul(size));
         if self.position >= end(self.run_at, self.run) {
-            let logical = self.position / size;
+            let (logical, _) = split(self.position, size);
             self.run = self.map.run(self.blocks, &self.inode, logical)?;
             self.run_at = logical.saturating_mul(size);
         }

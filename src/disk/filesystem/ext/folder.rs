@@ -6,6 +6,7 @@ use super::checksum::crc32c;
 use super::feature;
 use super::inode::Inode;
 use super::map::Map;
+use super::superblock::split;
 use crate::bytes::{le_u16, le_u32, slice};
 use crate::disk::filesystem::FileType;
 use crate::error::{Error, Result};
@@ -69,11 +70,12 @@ impl Folder {
             let cause = format!("it claims {} bytes, the limit is {MAX_DIRECTORY}", inode.size);
             return Err(Error::too_large("directory", cause));
         }
-        if inode.size % size != 0 {
+        let (count, rest) = split(inode.size, size);
+        if rest != 0 {
             return Err(Error::corrupt("directory", format!("its {} bytes are not whole blocks", inode.size)));
         }
         let mut map = Map::new(inode);
-        for logical in 0..inode.size / size {
+        for logical in 0..count {
             let Some(block) = map.read(blocks, inode, logical)? else {
                 return Err(Error::corrupt("directory", format!("its block {logical} is a hole")));
             };
@@ -93,7 +95,7 @@ impl Folder {
             let length = record_length(rest, block.len());
             let name_length = rest.get(6).copied().unwrap_or(0);
             let needed = HEADER.saturating_add(name_length.into()).next_multiple_of(4).max(TAIL);
-            let entry = slice(rest, 0, length).filter(|_| length >= needed && length % 4 == 0);
+            let entry = slice(rest, 0, length).filter(|_| length >= needed && length.is_multiple_of(4));
             let behind = rest.len().saturating_sub(length);
             let Some(entry) = entry.filter(|_| behind == 0 || behind >= TAIL) else {
                 let cause = format!("an entry of {length} bytes, its name of {name_length}, in {}", rest.len());

@@ -4,6 +4,7 @@
 use super::blocks::Blocks;
 use super::inode::Inode;
 use super::map::Run;
+use super::superblock::split;
 use crate::bytes::le_u32;
 use crate::error::{Error, Result};
 
@@ -45,14 +46,15 @@ impl Indirect {
             if pointer == 0 {
                 return Ok(Run { start: None, length: reach.saturating_sub(rest) });
             }
-            let below = (reach / per_block.max(1)).max(1);
+            let (below, _) = split(reach, per_block);
+            let (index, within) = split(rest, below);
             level = level.saturating_sub(1);
             let numbers = self.numbers(blocks, level, pointer)?;
             if level == 0 {
                 return Ok(along(numbers, rest, per_block));
             }
-            pointer = number(numbers, usize::try_from(rest / below).unwrap_or(usize::MAX));
-            rest %= below;
+            pointer = number(numbers, usize::try_from(index).unwrap_or(usize::MAX));
+            rest = within;
         }
         Err(Error::corrupt("ext4", "a block map without levels"))
     }

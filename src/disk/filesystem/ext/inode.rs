@@ -61,7 +61,7 @@ impl Inode {
         if superblock.has_checksums() && !is_sum_right(bytes, seed, extra) {
             return corrupt("its checksum is another");
         }
-        if extra % 4 != 0 || OLD_SIZE.saturating_add(extra) > bytes.len() {
+        if !extra.is_multiple_of(4) || OLD_SIZE.saturating_add(extra) > bytes.len() {
             return corrupt("its extra fields do not fit it");
         }
         if short(0x1a) == 0 {

@@ -110,9 +110,9 @@ impl Superblock {
             return corrupt(format!("its first data block is {first}, of {blocks} blocks of {block_size} bytes"));
         }
         let (per_group, bitmap) = (self.blocks_per_group, block_size.saturating_mul(8));
-        let ratio = (self.cluster_size / block_size.max(1)).max(1);
+        let ratio = split(self.cluster_size, block_size).0.max(1);
         let is_uneven = ratio > 1 && clusters_per_group.checked_mul(ratio) != Some(per_group);
-        if per_group < MIN_BLOCKS_PER_GROUP.into() || per_group / ratio > bitmap || is_uneven {
+        if per_group < MIN_BLOCKS_PER_GROUP.into() || split(per_group, ratio).0 > bitmap || is_uneven {
             return corrupt(format!("{per_group} blocks per group, for {blocks} blocks"));
         }
         let inode_size = u64::try_from(self.inode_size).unwrap_or(u64::MAX);
@@ -146,6 +146,11 @@ impl Superblock {
     pub(super) fn holds(&self, start: u64, count: u64) -> bool {
         start > self.first_data_block && start.checked_add(count).is_some_and(|end| end <= self.blocks)
     }
+}
+
+/// How often `by` goes into `number`, and what is left; every number that divides is checked not to be 0.
+pub(super) fn split(number: u64, by: u64) -> (u64, u64) {
+    (number.checked_div(by).unwrap_or(0), number.checked_rem(by).unwrap_or(0))
 }
 
 fn corrupt<T>(cause: String) -> Result<T> {

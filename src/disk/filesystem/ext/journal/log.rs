@@ -7,6 +7,7 @@ use crate::disk::filesystem::ext::blocks::Blocks;
 use crate::disk::filesystem::ext::checksum::crc32c;
 use crate::disk::filesystem::ext::inode::Inode;
 use crate::disk::filesystem::ext::map::Map;
+use crate::disk::filesystem::ext::superblock::split;
 use crate::error::{Error, Result};
 use std::cell::RefCell;
 
@@ -43,6 +44,9 @@ pub(super) struct Log<'a> {
     sequence: u32,
 }
 
+/// Gets each record and its block.
+pub(super) type Visit<'a> = dyn FnMut(&Record, &[u8]) -> Result<Step> + 'a;
+
 /// Whether to walk on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -67,7 +71,7 @@ impl<'a> Log<'a> {
             log.format = format_of(&superblock)?;
         }
         let size = blocks.superblock.block_size;
-        let (length, there) = (u64::from(field(0x10)), log.inode.size / size);
+        let (length, there) = (u64::from(field(0x10)), split(log.inode.size, size).0);
         let fast = match u64::from(field(0x54)) {
             _ if log.incompat & FAST_COMMIT == 0 => 0,
             0 => FAST_BLOCKS,
@@ -87,7 +91,7 @@ impl<'a> Log<'a> {
     }
 
     /// A block of the journal, and where it stands on the volume.
-    fn read(&self, at: u64) -> Result<(u64, Vec<u8>)> {
+    pub(super) fn read(&self, at: u64) -> Result<(u64, Vec<u8>)> {
         let run = self.map.borrow_mut().run(self.blocks, &self.inode, at)?;
         let start = run.start.ok_or_else(|| Error::corrupt("ext4 journal", format!("its block {at} is a hole")))?;
         Ok((start, self.blocks.read(start)?))
@@ -95,7 +99,7 @@ impl<'a> Log<'a> {
 
     /// Shows the records from the first to that which ends the log, before transaction `end`; gives the number of the
     /// transaction that was not complete.
-    pub(super) fn walk(&self, end: Option<u32>, visit: &mut dyn FnMut(&Record) -> Result<Step>) -> Result<u32> {
+    pub(super) fn walk(&self, end: Option<u32>, visit: &mut Visit) -> Result<u32> {
         let (mut at, mut sequence) = (self.start, self.sequence);
         // A log that never ends would be walked in circles; behind a full one stands its first block again.
         let mut left = self.last.saturating_sub(self.first).saturating_add(1);
@@ -114,7 +118,7 @@ impl<'a> Log<'a> {
                     tag.at = next()?;
                 }
             }
-            if visit(&record)? == Step::End {
+            if visit(&record, &block)? == Step::End {
                 break;
             }
             if matches!(record.kind, Kind::Commit { .. }) {
@@ -129,7 +133,7 @@ impl<'a> Log<'a> {
         let (start, bytes) = self.read(at)?;
         let sum = crc32c(crc32c(self.format.seed, &sequence.to_be_bytes()), &bytes);
         let is_right = match self.format.checksums {
-            0 => true,
+            0 | 1 => true,
             2 => sum & 0xffff == checksum,
             _ => sum == checksum,
         };
@@ -155,6 +159,11 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
+    /// Whether commits have the checksum of their whole transaction.
+    pub(super) fn has_whole_sums(&self) -> bool {
+        self.format.checksums == 1
+    }
+
     /// Whether a commit may be written before what it commits.
     pub(super) fn is_async(&self) -> bool {
         self.incompat & ASYNC_COMMIT != 0
@@ -176,17 +185,15 @@ fn format_of(superblock: &[u8]) -> Result<Format> {
     if field(0x40) > 1 {
         return unsupported(format!("{} file systems share it", field(0x40)));
     }
-    let checksums = match (incompat & CHECKSUM_2 != 0, incompat & CHECKSUM_3 != 0) {
-        (true, true) => return Err(Error::corrupt("ext4 journal", "checksums of versions 2 and 3 at once")),
-        (true, false) => 2,
-        (false, true) => 3,
-        (false, false) => 0,
+    let checksums = match (compat & CHECKSUM_1 != 0, incompat & CHECKSUM_2 != 0, incompat & CHECKSUM_3 != 0) {
+        (false, false, false) => 0,
+        (true, false, false) => 1,
+        (false, true, false) => 2,
+        (false, false, true) => 3,
+        _ => return Err(Error::corrupt("ext4 journal", "checksums of two versions at once")),
     };
-    if compat & CHECKSUM_1 != 0 {
-        return unsupported("checksums of version 1 (the mount option journal_checksum)".into());
-    }
     let bytes = slice(superblock, 0, 1024).unwrap_or_default();
-    if checksums != 0 && (bytes.get(0x50) != Some(&CRC32C) || sum(bytes, 0xfc, u32::MAX) != be_u32(bytes, 0xfc)) {
+    if checksums >= 2 && (bytes.get(0x50) != Some(&CRC32C) || sum(bytes, 0xfc, u32::MAX) != be_u32(bytes, 0xfc)) {
         return Err(Error::corrupt("ext4 journal", "its superblock has another checksum"));
     }
     let seed = crc32c(u32::MAX, slice(bytes, 0x30, 16).unwrap_or_default());

@@ -8,10 +8,11 @@ use super::blocks::{Blocks, Logged, Replayed};
 use super::feature;
 use super::inode::Inode;
 use crate::disk::filesystem::FileType;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::GIB;
+use crc32fast::Hasher;
 use log::{Log, Step};
-use record::{Kind, Tag};
+use record::{Kind, Tag, Whole};
 use std::collections::HashMap;
 
 /// Begins every block of the journal that is none of data (`JBD2_MAGIC_NUMBER`).
@@ -58,28 +59,48 @@ fn journal(blocks: &Blocks) -> Result<Inode> {
 
 /// The number behind that of the last transaction that was committed (`PASS_SCAN`).
 fn last_committed(log: &Log) -> Result<u32> {
-    let (mut is_doubtful, mut last_time) = (false, 0);
-    log.walk(None, &mut |record| {
-        let Kind::Commit { time } = &record.kind else {
+    let (mut is_doubtful, mut last_time, mut hasher) = (false, 0, Hasher::new());
+    log.walk(None, &mut |record, block| {
+        let Kind::Commit { time, whole } = &record.kind else {
             // Blocks of an older use of the journal may stand here; the time of their commit tells.
             is_doubtful |= !record.is_sum_right;
+            if let (true, Kind::Descriptor { tags }) = (log.has_whole_sums(), &record.kind) {
+                add(&mut hasher, block);
+                tags.iter().try_for_each(|tag| log.read(tag.at).map(|(_, data)| add(&mut hasher, &data)))?;
+            }
             return Ok(Step::On);
         };
-        if !is_doubtful && record.is_sum_right {
+        let sum = std::mem::take(&mut hasher).finalize();
+        let is_whole = match whole {
+            Whole::Unused => true,
+            Whole::Crc32(stored) => *stored == (!sum).reverse_bits(),
+            Whole::Unknown => false,
+        };
+        let is_right = record.is_sum_right && (is_whole || !log.has_whole_sums());
+        if is_right && !is_doubtful {
             last_time = *time;
             return Ok(Step::On);
         }
-        if *time < last_time || log.is_async() && !is_doubtful {
+        if *time < last_time {
             return Ok(Step::End);
         }
-        Err(Error::corrupt("ext4 journal", format!("transaction {} has another checksum", record.sequence)))
+        let cause = format!("transaction {} has another checksum", record.sequence);
+        // Linux leaves out such a transaction, but not one that another one follows.
+        let is_open = log.is_async() && !is_doubtful;
+        let kind = if is_open { ErrorKind::Unsupported } else { ErrorKind::Corrupt };
+        Err(Error::new(kind, "ext4 journal").because(cause))
     })
+}
+
+/// Adds a block to what becomes Linux's `crc32_be`: CRC-32 with the bits of every byte, and of the result, reversed.
+fn add(hasher: &mut Hasher, block: &[u8]) {
+    hasher.update(&block.iter().map(|byte| byte.reverse_bits()).collect::<Vec<u8>>());
 }
 
 /// Blocks that are not replayed from the transactions up to the one named with them (`PASS_REVOKE`).
 fn revoked(log: &Log, end: u32) -> Result<HashMap<u64, u32>> {
     let mut revoked = HashMap::new();
-    log.walk(Some(end), &mut |record| {
+    log.walk(Some(end), &mut |record, _| {
         let Kind::Revoke { blocks } = &record.kind else { return Ok(Step::On) };
         for block in blocks {
             // Numbers of transactions only grow within one walk, so the last one is the latest.
@@ -96,7 +117,7 @@ fn revoked(log: &Log, end: u32) -> Result<HashMap<u64, u32>> {
 /// The newest copy of each block (`PASS_REPLAY`).
 fn replaced(log: &Log, end: u32, revoked: &HashMap<u64, u32>) -> Result<Replayed> {
     let mut replayed = Replayed::new();
-    log.walk(Some(end), &mut |record| {
+    log.walk(Some(end), &mut |record, _| {
         let Kind::Descriptor { tags } = &record.kind else { return Ok(Step::On) };
         for Tag { block, at, is_escaped, checksum } in tags {
             let is_later = |until: &u32| is_behind(record.sequence, *until);

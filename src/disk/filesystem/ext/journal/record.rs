@@ -21,7 +21,7 @@ const COMMIT_TIME: usize = 48;
 pub(super) struct Format {
     /// Block numbers have 64 bits.
     pub(super) is_wide: bool,
-    /// Checksums: none, version 2 or version 3.
+    /// Version of the checksums, 0 for none: 1 is one of a whole transaction, in its commit.
     pub(super) checksums: u8,
     /// What each checksum begins with.
     pub(super) seed: u32,
@@ -43,9 +43,19 @@ pub(super) enum Kind {
     /// Blocks of data follow in the journal, one for each tag.
     Descriptor { tags: Vec<Tag> },
     /// The transaction is complete.
-    Commit { time: u64 },
+    Commit { time: u64, whole: Whole },
     /// These blocks are not to be replayed from this or an earlier transaction.
     Revoke { blocks: Vec<u64> },
+}
+
+/// The checksum of a whole transaction, in its commit (version 1; `JBD2_CRC32_CHKSUM`, of four bytes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whole {
+    Unused,
+    /// Over its descriptors and their data.
+    Crc32(u32),
+    /// Of a kind that Linux does not take for right.
+    Unknown,
 }
 
 /// Where a block of data belongs.
@@ -72,13 +82,30 @@ impl Record {
         let tail = block.len().saturating_sub(4);
         let (kind, sum_at) = match be_u32(block, 4) {
             Some(1) => (Kind::Descriptor { tags: tags(block, format) }, tail),
-            Some(2) => (Kind::Commit { time: be_u64(block, COMMIT_TIME).unwrap_or(0) }, COMMIT_SUM),
+            Some(2) => (commit(block), COMMIT_SUM),
             Some(5) => (Kind::Revoke { blocks: revoked(block, format)? }, tail),
             _ => return Ok(None),
         };
-        let is_sum_right = format.checksums == 0 || sum(block, sum_at, format.seed) == be_u32(block, sum_at);
+        let is_sum_right = !format.has_tail() || sum(block, sum_at, format.seed) == be_u32(block, sum_at);
         Ok(Some(Self { sequence, kind, is_sum_right }))
     }
+}
+
+impl Format {
+    /// Whether each record has a checksum of its own.
+    fn has_tail(self) -> bool {
+        self.checksums >= 2
+    }
+}
+
+fn commit(block: &[u8]) -> Kind {
+    let stored = be_u32(block, COMMIT_SUM).unwrap_or(0);
+    let whole = match (slice(block, HEADER, 2), stored) {
+        (Some([0, 0]), 0) => Whole::Unused,
+        (Some([1, 4]), sum) => Whole::Crc32(sum),
+        _ => Whole::Unknown,
+    };
+    Kind::Commit { time: be_u64(block, COMMIT_TIME).unwrap_or(0), whole }
 }
 
 /// The checksum of a block, its own field taken as zero.
@@ -96,7 +123,7 @@ fn tags(block: &[u8], format: Format) -> Vec<Tag> {
         (_, true) => 12,
         (_, false) => 8,
     };
-    let end = block.len().saturating_sub(if format.checksums == 0 { 0 } else { 4 });
+    let end = block.len().saturating_sub(if format.has_tail() { 4 } else { 0 });
     let (mut tags, mut at) = (Vec::new(), HEADER);
     while let Some(tag) = slice(block, at, length).filter(|_| at.saturating_add(length) <= end) {
         let flags = be_u16(tag, 6).unwrap_or(0);
@@ -119,7 +146,7 @@ fn tags(block: &[u8], format: Format) -> Vec<Tag> {
 /// The blocks of a revocation (`scan_revoke_records`).
 fn revoked(block: &[u8], format: Format) -> Result<Vec<u64>, String> {
     let count = be_u32(block, HEADER).and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
-    let most = block.len().saturating_sub(if format.checksums == 0 { 0 } else { 4 });
+    let most = block.len().saturating_sub(if format.has_tail() { 4 } else { 0 });
     if count > most {
         return Err(format!("revocations of {count} bytes in a block of {most}"));
     }
@@ -169,6 +196,20 @@ mod tests {
         assert_eq!(found(PLAIN, &[3]), Ok(Kind::Revoke { blocks: vec![] }));
         assert!(found(PLAIN, &[1025]).is_err());
         assert!(found(PLAIN, &[u32::MAX]).is_err());
+    }
+
+    #[test]
+    fn commits_have_a_time_and_a_checksum() {
+        for (kind, sum, whole) in [
+            (0, 0, Whole::Unused),
+            (0x0104_0000, 5, Whole::Crc32(5)),
+            (0x0104_0000, 0, Whole::Crc32(0)),
+            (0, 5, Whole::Unknown),
+            (0x0204_0000, 5, Whole::Unknown),
+        ] {
+            let record = Record::parse(&block(2, &[kind, sum, 0, 0, 0, 0, 0, 0, 0, 0, 77]), 7, PLAIN);
+            assert_eq!(record.unwrap().unwrap().kind, Kind::Commit { time: 77, whole }, "{kind:x}");
+        }
     }
 
     #[test]
