@@ -15,8 +15,10 @@ impl<'a> Start<'_, 'a> {
     /// The initramfs inside the kernel, where no attempt of the entry has an initrd and Linux starts its /init: it is
     /// unpacked as an initrd is. What is not known of it is nobody's gap here, see [`Self::unseen`].
     pub fn built_in(&self) -> Option<&'a Initrd> {
-        let is_alone = !self.is_beside_initrd && self.attempt.initrds.known().is_some_and(Vec::is_empty);
-        self.initramfs().filter(|_| is_alone)?.known()?.as_ref().filter(|found| found.has_init.known() == Some(&true))
+        if self.is_beside_initrd || !self.attempt.initrds.known().is_some_and(Vec::is_empty) {
+            return None;
+        }
+        self.initramfs()?.known()?.as_ref().filter(|found| found.has_init.known() == Some(&true))
     }
 
     fn initramfs(&self) -> Option<&'a Fact<Option<Initrd>>> {
