@@ -1,6 +1,7 @@
 //! What the default boot entries say: words of their command lines, versions of their kernels.
 
 use super::{View, boot};
+use crate::fact::Gap;
 use crate::guest::{Attempt, BootEntry};
 
 /// A word of one command line, or that it lacks it.
@@ -35,7 +36,7 @@ pub(super) fn kernels(view: &View<'_>) -> Option<Vec<(u64, u64)>> {
         match (numbers.next(), numbers.next()) {
             (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor)),
             _ => {
-                view.miss(crate::fact::Gap::at(attempt.kernel.clone(), format!("{text} is no version of Linux")));
+                view.miss(Gap::at(attempt.kernel.clone(), format!("{text} is no version of Linux")));
                 None
             }
         }
@@ -43,11 +44,18 @@ pub(super) fn kernels(view: &View<'_>) -> Option<Vec<(u64, u64)>> {
     attempts(view)?.into_iter().map(version).collect()
 }
 
+/// Attempts that are looked at; two firmware paths with three attempts each are six.
+const MAX_ATTEMPTS: usize = 32;
+
 fn attempts<'a>(view: &View<'a>) -> Option<Vec<(&'a BootEntry, &'a Attempt)>> {
     let mut found = Vec::new();
     for entry in view.all(view.boot_entries()?) {
         if *view.need(&entry.is_default)? {
             found.extend(view.all(view.need(&entry.attempts)?).iter().map(|attempt| (entry, attempt)));
+        }
+        if found.len() > MAX_ATTEMPTS {
+            view.miss(Gap::new(format!("the default boot entries have more than {MAX_ATTEMPTS} attempts")));
+            return None;
         }
     }
     Some(found)
