@@ -21,5 +21,6 @@ mod layers;
 mod readers_disk;
 mod readers_guest;
 mod readers_initrd;
+mod services;
 mod table;
 mod unsafe_images;
