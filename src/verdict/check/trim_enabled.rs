@@ -7,7 +7,7 @@ use crate::verdict::boot::root_filesystem;
 use crate::verdict::fstab::Row;
 use crate::verdict::spec::{Resolved, Spec, resolve};
 use crate::verdict::trim::{Mounted, Timer, timer};
-use crate::verdict::{Evidence, FactName, Tally, View, Weight, defaults};
+use crate::verdict::{Evidence, FactName, Lookup, Tally, View, Weight, defaults};
 
 pub(super) const CHECK: Check = Check {
     id: "trim-enabled",
@@ -111,7 +111,9 @@ fn of_root<'a>(view: &View<'a>, mount: Option<&'a Mount>) -> Option<Asked<'a>> {
         (Some(filesystem), _) => filesystem.kind.clone(),
         (None, Some(mount)) if mount.fstype != "auto" => mount.fstype.clone(),
         (None, _) => {
-            gaps.into_iter().for_each(|gap| view.miss(gap));
+            for gap in gaps {
+                view.miss(gap);
+            }
             return None;
         }
     };
@@ -146,7 +148,7 @@ fn judge(view: &View<'_>, asked: &Asked<'_>, means: &Means) -> Option<Result<Evi
     if last.is_some_and(|option| option == "nodiscard") {
         return Some(Err(at(asked, format!("{} is mounted with nodiscard", asked.target)).expected("discard")));
     }
-    if let Some(crypt) = keeps(view, asked)? {
+    if let Lookup::There(crypt) = keeps(view, asked)? {
         let found = format!("{} below {} does not pass discard on", crypt.name, asked.target);
         let evidence = Evidence::at("/etc/crypttab", found).line(crypt.line).marking(crypt.text.clone(), &crypt.name);
         return Some(Err(evidence.expected("discard")));
@@ -190,18 +192,18 @@ fn at(asked: &Asked<'_>, found: String) -> Evidence {
 }
 
 /// The row of crypttab below a file system that lacks `discard`; `None` keeps the gaps.
-fn keeps<'a>(view: &View<'a>, asked: &Asked<'_>) -> Option<Option<&'a Crypt>> {
-    let Some(listing) = view.crypttab()? else { return Some(None) };
+fn keeps<'a>(view: &View<'a>, asked: &Asked<'_>) -> Option<Lookup<'a, Crypt>> {
+    let Some(listing) = view.crypttab()? else { return Some(Lookup::Absent) };
     let keeping = |crypt: &&Crypt| !crypt.options.iter().any(|option| option == "discard");
     let spec = asked.row.as_ref().map(|row| row.mount.spec.as_str()).unwrap_or_default();
     if let Some(name) = spec.strip_prefix("/dev/mapper/")
         && let Some(crypt) = listing.items.iter().find(|crypt| crypt.name == name)
     {
-        return Some(Some(crypt).filter(keeping));
+        return Some(if keeping(&crypt) { Lookup::There(crypt) } else { Lookup::Absent });
     }
     // What the image shows in the clear lies on no encrypted volume.
     if asked.filesystem.is_some() {
-        return Some(None);
+        return Some(Lookup::Absent);
     }
     match view.all(listing).iter().find(keeping) {
         Some(crypt) => {
@@ -209,7 +211,7 @@ fn keeps<'a>(view: &View<'a>, asked: &Asked<'_>) -> Option<Option<&'a Crypt>> {
             view.miss(Gap::at("/etc/crypttab", reason));
             None
         }
-        None if listing.gaps.is_empty() => Some(None),
+        None if listing.gaps.is_empty() => Some(Lookup::Absent),
         None => None,
     }
 }

@@ -200,8 +200,12 @@ fn systemd_feeds() {
     words(&alone, "watchdog-installed", Pass, "is installed");
     alone["packages"].as_array_mut().unwrap().retain(|package| package["name"] != "watchdog");
     words(&alone, "watchdog-installed", Pass, "systemd feeds");
-    let report =
-        bootworthy::verdict::assess("x", guest(&alone), crate::checks::profile("openstack"), &Default::default());
+    let report = bootworthy::verdict::assess(
+        "x",
+        guest(&alone),
+        crate::checks::profile("openstack"),
+        &bootworthy::verdict::Options::default(),
+    );
     let text = (bootworthy::report::FORMATS.iter().find(|format| format.name == "json").unwrap().write)(
         &[report],
         bootworthy::report::Style::default(),
