@@ -3,6 +3,7 @@
 mod boot;
 mod drivers;
 mod files;
+mod services;
 mod words;
 
 use super::{judge, saved};
