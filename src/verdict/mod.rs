@@ -6,6 +6,7 @@ pub mod profile;
 pub mod property;
 mod assess;
 mod fstab;
+mod login;
 mod spec;
 mod tally;
 mod unit;

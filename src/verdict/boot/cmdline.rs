@@ -184,7 +184,7 @@ pub fn is_network_root(root: &str) -> bool {
 }
 
 /// Splits at white space outside double quotes and drops the quotes (`lib/cmdline.c`, `next_arg`).
-fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut is_quoted = false;
     for character in text.chars() {

@@ -7,7 +7,7 @@ mod root;
 mod shelf;
 mod table;
 
-pub use cmdline::{Cmdline, Detour, is_network_root};
+pub use cmdline::{Cmdline, Detour, is_network_root, words};
 pub use refusal::unword;
 pub use root::{root_driver, root_filesystem, root_volume};
 pub use shelf::{File, Missing, Place, Shelf, module_name, place_of};

@@ -1,18 +1,26 @@
 //! The checks: what must hold for an image to boot and behave in `OpenStack`, each with why and how to mend it.
 
 mod boot_entry_resolves;
+mod cloud_init_datasource;
+mod cloud_init_present;
 mod cmdline_root_resolves;
 mod cmdline_root_stable;
+mod console_serial;
 mod fstab_discard;
 mod fstab_stable_ids;
 mod fstab_targets_exist;
 mod fstab_uuid;
+mod growpart_available;
 mod image_format_safe;
 mod initrd_kernel_match;
 mod initrd_module_closure;
 mod initrd_virtio;
 mod initrd_virtio_net;
+mod machine_id_reset;
 mod package_installed;
+mod password_unset;
+mod ssh_hostkeys_absent;
+mod sshd_enabled;
 mod virtual_size_sane;
 
 use super::boot::{Course, Rule};
@@ -62,6 +70,14 @@ pub const CHECKS: &[Check] = &[
     fstab_discard::CHECK,
     package_installed::AGENT,
     package_installed::WATCHDOG,
+    cloud_init_present::CHECK,
+    cloud_init_datasource::CHECK,
+    console_serial::CHECK,
+    sshd_enabled::CHECK,
+    growpart_available::CHECK,
+    machine_id_reset::CHECK,
+    ssh_hostkeys_absent::CHECK,
+    password_unset::CHECK,
     image_format_safe::CHECK,
     virtual_size_sane::CHECK,
 ];
@@ -81,14 +97,6 @@ pub const COMING: &[&str] = &[
     "watchdog-single-owner",
     "multiqueue-kernel",
     "irqbalance-enabled",
-    "cloud-init-present",
-    "cloud-init-datasource",
-    "console-serial",
-    "sshd-enabled",
-    "growpart-available",
-    "machine-id-reset",
-    "ssh-hostkeys-absent",
-    "password-unset",
 ];
 
 /// Judges entries by a rule without which a kernel does not boot.

@@ -118,6 +118,7 @@ fn special_guests() {
                 "error initrd-module-closure unknown",
                 "error cmdline-root-resolves unknown",
                 "error fstab-targets-exist unknown",
+                "warning growpart-available n/a",
                 "error image-format-safe n/a",
                 "warning virtual-size-sane n/a",
             ],
