@@ -21,5 +21,6 @@ mod layers;
 mod readers_disk;
 mod readers_guest;
 mod readers_initrd;
+mod readers_login;
 mod table;
 mod unsafe_images;

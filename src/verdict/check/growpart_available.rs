@@ -144,9 +144,14 @@ fn grows_filesystem(view: &View<'_>, root: &Volume) -> Option<Found> {
             return None;
         }
     };
-    if let Some(proof) = growfs(view)? {
-        return Some(Ok(proof));
+    match by_resizefs(view, kind, tools)? {
+        Ok(proof) => Some(Ok(proof)),
+        Err(refusal) => Some(growfs(view)?.ok_or(refusal)),
     }
+}
+
+/// cloud-init grows the file system with one of `tools`.
+fn by_resizefs(view: &View<'_>, kind: &str, tools: &[&str]) -> Option<Found> {
     let tool = match program(view, tools)? {
         Lookup::There(tool) => tool.path.clone(),
         Lookup::Absent => {

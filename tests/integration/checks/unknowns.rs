@@ -23,6 +23,12 @@ const UNREAD: &[(&str, &str)] = &[
     ("/volumes/*/partlabel", "nothing in these facts goes by PARTLABEL"),
     ("/volumes/*/filesystem/label", "nothing in these facts goes by LABEL"),
     ("/units", "the checks of units are to come"),
+    ("/manager", "the checks of systemd's own settings are to come"),
+    ("/cloud_init/files", "only reported"),
+    ("/cloud_init/default_user", "a property is to read it"),
+    ("/cloud_init/disable_root", "only reported"),
+    ("/cloud_init/deletes_host_keys", "asked where there is a host key; here is none"),
+    ("/accounts/shadow/*/shell", "/etc/shadow has none"),
 ];
 
 /// Every JSON pointer below the root, inner nodes and leaves.
