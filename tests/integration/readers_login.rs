@@ -179,7 +179,7 @@ fn tree(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn read(tree: &Path) -> CloudInit {
-    let root = Root::new(Rc::new(Directory::new(fs::File::open(tree).unwrap().into())), 1000);
+    let root = Root::new(Rc::new(Directory::new(fs::File::open(tree).unwrap())), 1000);
     login::cloud_init(&root, &Limits::default()).unwrap()
 }
 

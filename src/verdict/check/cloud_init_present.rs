@@ -1,7 +1,7 @@
 //! Something takes SSH keys and user data from `OpenStack` at the first boot.
 
 use super::Check;
-use crate::verdict::login::{CloudInitState, FACTS, cloud_init, default_starts, file, program};
+use crate::verdict::login::{CloudInitState, FACTS, cloud_init, default_starts, file, is_runlevel, program};
 use crate::verdict::unit::{Start, starts};
 use crate::verdict::{Evidence, Lookup, Tally, View, Weight};
 
@@ -49,9 +49,9 @@ fn run(view: &View<'_>, tally: &mut Tally) {
 
 /// What takes cloud-init's place; `None` keeps the gaps.
 fn other(view: &View<'_>) -> Option<Option<Evidence>> {
-    let is_tiny = |path: &str| path.rsplit('/').next().is_some_and(|name| name.starts_with("tiny-cloud"));
-    let is_it =
-        |path: &str| path == "/etc/cirros-init/config" || (path.starts_with("/etc/runlevels/") && is_tiny(path));
+    let is_it = |path: &str| {
+        path == "/etc/cirros-init/config" || is_runlevel(path, "tiny-cloud-main") || is_runlevel(path, "tiny-cloud")
+    };
     if let Lookup::There(found) = file(view, |file| is_it(&file.path))? {
         return Some(Some(Evidence::at(found.path.clone(), "this configures the instance in cloud-init's place")));
     }

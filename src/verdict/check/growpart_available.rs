@@ -4,7 +4,7 @@ use super::Check;
 use crate::fact::Gap;
 use crate::guest::{CloudInit, Volume};
 use crate::verdict::boot::root_volume;
-use crate::verdict::login::{CloudInitState, cloud_init, file, program};
+use crate::verdict::login::{CloudInitState, cloud_init, file, is_runlevel, program};
 use crate::verdict::{Evidence, FactName, Lookup, Tally, View, Weight};
 
 pub(super) const CHECK: Check = Check {
@@ -57,10 +57,16 @@ fn run(view: &View<'_>, tally: &mut Tally) {
         return tally.not_applicable("a directory has no partition that could grow");
     }
     let (Some(volume), Some(table)) = (root_volume(view), view.partition_table()) else { return };
-    let mut parts = vec![grows_filesystem(view, volume)];
+    let mut parts = Vec::new();
     if let Some(table) = table {
         parts.push(is_last(view, volume, &table.scheme));
-        parts.push(grows_partition(view));
+    }
+    let Some(tiny) = file(view, |file| is_runlevel(&file.path, "tiny-cloud-boot")) else { return };
+    if let Lookup::There(tiny) = tiny {
+        parts.push(Some(Ok(Evidence::at(tiny.path.clone(), "tiny-cloud grows the root's partition and file system"))));
+    } else {
+        parts.push(grows_filesystem(view, volume));
+        parts.extend(table.is_some().then(|| grows_partition(view)));
     }
     for part in parts.into_iter().flatten() {
         match part {

@@ -5,10 +5,10 @@ use crate::checks::{at, judge, saved};
 use bootworthy::verdict::Word::{self, Fail, NotApplicable, Pass, Unknown};
 use serde_json::{Value, json};
 
-type Change = fn(&mut Value);
+pub(super) type Change = fn(&mut Value);
 
 /// The healthy facts with one change: the verdict, and a part of `path: found` of its first evidence.
-fn rows(id: &str, rows: &[(Change, Word, &str)]) {
+pub(super) fn rows(id: &str, rows: &[(Change, Word, &str)]) {
     for (index, (change, word, part)) in rows.iter().enumerate() {
         let mut value = saved("healthy");
         change(&mut value);
@@ -20,189 +20,43 @@ fn rows(id: &str, rows: &[(Change, Word, &str)]) {
     }
 }
 
-fn add(value: &mut Value, list: &str, item: Value) {
+pub(super) fn add(value: &mut Value, list: &str, item: Value) {
     at(value, list).as_array_mut().unwrap().push(item);
 }
 
-fn file(value: &mut Value, path: &str) {
+pub(super) fn file(value: &mut Value, path: &str) {
     add(value, "/files", json!({"path": path, "kind": "file", "is_executable": true}));
 }
 
-fn folder(value: &mut Value, path: &str) {
-    add(value, "/files", json!({"path": path, "kind": "folder", "is_executable": false}));
-}
-
-fn without(value: &mut Value, part: &str) {
+pub(super) fn without(value: &mut Value, part: &str) {
     at(value, "/files").as_array_mut().unwrap().retain(|file| !file["path"].as_str().unwrap().contains(part));
 }
 
-fn unit<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
+pub(super) fn unit<'a>(value: &'a mut Value, name: &str) -> &'a mut Value {
     let units = at(value, "/units").as_array_mut().unwrap();
     units.iter_mut().find(|unit| unit["name"] == name).unwrap()
 }
 
-fn mask(value: &mut Value, name: &str) {
+pub(super) fn mask(value: &mut Value, name: &str) {
     let unit = unit(value, name);
     unit["state"] = json!("masked");
     unit["starts"] = json!([]);
 }
 
-fn disable(value: &mut Value, name: &str) {
+pub(super) fn disable(value: &mut Value, name: &str) {
     let unit = unit(value, name);
     unit["state"] = json!("disabled");
     unit["starts"] = json!([]);
 }
 
 /// A list with a gap.
-fn gap(value: &mut Value, pointer: &str) {
+pub(super) fn gap(value: &mut Value, pointer: &str) {
     let items = at(value, pointer).take();
     *at(value, pointer) = json!({"items": items, "gaps": [{"reason": "cut short"}]});
 }
 
-fn words(value: &mut Value, words: &str) {
-    *at(value, CMDLINE) = json!(format!("root=UUID=x ro console=ttyS0 {words}"));
-}
-
-fn set(value: &mut Value, key: &str, new: Value) {
+pub(super) fn set(value: &mut Value, key: &str, new: Value) {
     *at(value, &format!("/cloud_init/{key}")) = new;
-}
-
-fn list(names: &[&str]) -> Value {
-    json!({"names": names, "path": "/etc/cloud/cloud.cfg", "line": 9})
-}
-
-#[test]
-fn cloud_init_present() {
-    const NONE: &str = "neither cloud-init nor";
-    rows(
-        "cloud-init-present",
-        &[
-            (|_| (), Pass, "cloud-init-generator: cloud-init-local.service is enabled"),
-            (|v| file(v, "/etc/cloud/cloud-init.disabled"), Fail, "/etc/cloud/cloud-init.disabled: this file keeps"),
-            (|v| words(v, "cloud-init=disabled"), Fail, "grub.cfg: cloud-init=disabled"),
-            (|v| words(v, "-- cloud-init=disabled"), Pass, ""),
-            (|v| words(v, "ci.di.policy=disabled"), Fail, "grub.cfg: ci.di.policy=disabled"),
-            (|v| set(v, "policy", json!("disabled")), Fail, "/etc/cloud/ds-identify.cfg: policy: disabled"),
-            (|v| set(v, "policy", json!("search,found=all")), Pass, ""),
-            (|v| set(v, "policy", json!({"unknown": "x"})), Unknown, "x"),
-            (|v| mask(v, "cloud-init-local.service"), Fail, "cloud-init-local.service is masked"),
-            (|v| mask(v, "cloud-init.service"), Fail, "cloud-init.service is masked"),
-            (|v| disable(v, "cloud-init.service"), Fail, "cloud-init.service is disabled"),
-            (|v| disable(v, "cloud-final.service"), Pass, ""),
-            (
-                |v| unit(v, "cloud-init.service")["name"] = json!("other.service"),
-                Fail,
-                "there is no unit cloud-init.service",
-            ),
-            (
-                |v| {
-                    without(v, "generator");
-                    unit(v, "cloud-init.service")["starts"] = json!([]);
-                },
-                Fail,
-                "cloud-init's generator",
-            ),
-            (
-                |v| folder(v, "/etc/systemd/system-generators/cloud-init-generator"),
-                Pass,
-                "started by cloud-init.target",
-            ),
-            (|v| without(v, "/cloud-init"), Fail, NONE),
-            (|v| gap(v, "/files"), Unknown, "cut short"),
-            (|v| gap(v, "/units"), Unknown, "cut short"),
-            (|v| *at(v, "/files") = json!([]), Fail, NONE),
-            (
-                |v| {
-                    *at(v, "/units") = json!({"unknown": "no systemd"});
-                    file(v, "/etc/runlevels/boot/cloud-init");
-                },
-                Pass,
-                "/etc/runlevels/boot/cloud-init: OpenRC",
-            ),
-            (
-                |v| {
-                    without(v, "bin/cloud-init");
-                    file(v, "/etc/runlevels/boot/tiny-cloud-boot");
-                },
-                Pass,
-                "tiny-cloud-boot",
-            ),
-            (
-                |v| {
-                    without(v, "bin/cloud-init");
-                    folder(v, "/usr/lib/dracut/modules.d/30ignition");
-                    words(v, "ignition.platform.id=openstack");
-                },
-                Pass,
-                "30ignition: Ignition",
-            ),
-            (
-                |v| {
-                    without(v, "bin/cloud-init");
-                    folder(v, "/usr/lib/dracut/modules.d/30ignition");
-                },
-                Fail,
-                NONE,
-            ),
-            (
-                |v| {
-                    without(v, "bin/cloud-init");
-                    file(v, "/usr/bin/afterburn");
-                },
-                Fail,
-                NONE,
-            ),
-        ],
-    );
-}
-
-#[test]
-fn cloud_init_present_in_debian_13() {
-    for (name, word) in [
-        ("", Pass),
-        ("cloud-init-main.service", Fail),
-        ("cloud-init-network.service", Fail),
-        ("cloud-config.service", Pass),
-    ] {
-        let mut value = saved("debian-13");
-        if !name.is_empty() {
-            mask(&mut value, name);
-        }
-        assert_eq!(judge(&value, "cloud-init-present").verdict.word(), word, "{name}");
-    }
-}
-
-#[test]
-fn cloud_init_datasource() {
-    rows(
-        "cloud-init-datasource",
-        &[
-            (|_| (), Pass, "90_dpkg.cfg: datasource_list has ConfigDrive, OpenStack, None"),
-            (|v| set(v, "datasources", list(&["Ec2", "None"])), Fail, "cloud.cfg: datasource_list has Ec2, None"),
-            (|v| set(v, "datasources", list(&["openstack"])), Fail, "datasource_list has openstack"),
-            (|v| set(v, "datasources", list(&[])), Fail, "datasource_list has nothing"),
-            (|v| set(v, "datasources", Value::Null), Pass, "built-in"),
-            (|v| set(v, "datasources", json!({"unknown": "not YAML"})), Unknown, "not YAML"),
-            (|v| set(v, "identified", list(&["Ec2"])), Fail, "the line that ds-identify reads"),
-            (|v| set(v, "identified", Value::Null), Pass, ""),
-            (|v| set(v, "datasource", json!("Ec2")), Fail, "ds-identify.cfg: datasource: Ec2"),
-            (|v| set(v, "datasource", json!("OpenStack")), Pass, ""),
-            (|v| words(v, "ds=nocloud;s=http://x/"), Fail, "ask nocloud and nothing else"),
-            (|v| words(v, "ds=openstack"), Pass, ""),
-            (|v| words(v, "ci.ds=Ec2 ds=OpenStack"), Pass, ""),
-            (|v| words(v, "ci.datasource=Ec2"), Fail, "grub.cfg: "),
-            (|v| without(v, "bin/cloud-init"), NotApplicable, "not installed"),
-        ],
-    );
-    let mut value = saved("healthy");
-    set(&mut value, "datasources", list(&["OpenStack"]));
-    let judgement = judge(&value, "cloud-init-datasource");
-    assert!(judgement.notes[0].found.contains("lacks ConfigDrive"), "{judgement:?}");
-    set(&mut value, "datasources", list(&["Ec2"]));
-    set(&mut value, "identified", list(&["Ec2"]));
-    let judgement = judge(&value, "cloud-init-datasource");
-    let bootworthy::verdict::Verdict::Fail(faults) = &judgement.verdict else { panic!("{judgement:?}") };
-    assert_eq!(faults.len(), 1, "the same line is told once");
 }
 
 #[test]
@@ -283,8 +137,16 @@ fn growpart_available() {
     rows(
         "growpart-available",
         &[
-            (|_| (), Pass, "resize2fs: cloud-init grows"),
-            (|v| without(v, "resize2fs"), Pass, "/etc/fstab: x-systemd.growfs"),
+            (|_| (), Pass, "the root, partition 1, is the last"),
+            (
+                |v| {
+                    *at(v, "/files") = json!([]);
+                    file(v, "/etc/runlevels/boot/tiny-cloud-boot");
+                },
+                Pass,
+                "the root, partition 1",
+            ),
+            (|v| without(v, "resize2fs"), Pass, "the root, partition 1"),
             (|v| without(v, "growpart"), Fail, "growpart is not installed"),
             (
                 |v| {
@@ -343,7 +205,7 @@ fn growpart_available() {
                     file(v, "/usr/share/initramfs-tools/hooks/growroot");
                 },
                 Pass,
-                "/etc/fstab: x-systemd.growfs",
+                "the root, partition 1",
             ),
             (
                 |v| {

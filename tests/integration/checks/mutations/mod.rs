@@ -1,6 +1,7 @@
 //! Per check: the healthy facts with one thing changed, the verdict, its weight and where the evidence points.
 
 mod boot;
+mod cloud_init;
 mod files;
 mod login;
 mod words;
