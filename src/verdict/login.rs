@@ -21,8 +21,19 @@ pub(super) struct DefaultStart<'v, 'a> {
 impl DefaultStart<'_, '_> {
     /// The last value of any of `keys`.
     pub(super) fn last(&self, keys: &[&str]) -> Option<&str> {
-        let pairs = self.words.iter().filter_map(|word| word.split_once('='));
-        pairs.filter(|(key, _)| keys.contains(key)).last().map(|(_, value)| value)
+        let mut pairs = self.words.iter().filter_map(|word| word.split_once('='));
+        pairs.rfind(|(key, _)| keys.contains(key)).map(|(_, value)| value)
+    }
+
+    /// Keeps the gap of configuration on the command line (`cloudinit/util.py`, `read_cc_from_cmdline`).
+    pub(super) fn doubt_configuration(&self) {
+        let is_one = |word: &&String| {
+            word.starts_with("cc:") || ["cloud-config-url=", "url="].iter().any(|key| word.starts_with(key))
+        };
+        if let Some(word) = self.words.iter().find(is_one) {
+            let reason = format!("{word} on the command line configures cloud-init, and is not read by this version");
+            self.start.view.miss(Gap::at(self.start.entry.config.clone(), reason));
+        }
     }
 }
 
@@ -110,7 +121,7 @@ pub(super) fn cloud_init(view: &View<'_>) -> Option<CloudInitState> {
     Some(if stops.is_empty() { CloudInitState::Runs(proofs) } else { CloudInitState::Stopped(stops) })
 }
 
-/// Whether a path is a service of a runlevel of OpenRC.
+/// Whether a path is a service of a runlevel of `OpenRC`.
 pub(super) fn is_runlevel(path: &str, service: &str) -> bool {
     path.starts_with("/etc/runlevels/") && path.rsplit('/').next() == Some(service)
 }
@@ -123,6 +134,7 @@ fn stops(view: &View<'_>) -> Option<Vec<Evidence>> {
     }
     let mut has_policy = false;
     for default in default_starts(view)? {
+        default.doubt_configuration();
         if let Some(word) = default.words.iter().find(|word| *word == "cloud-init=disabled") {
             stops.push(default.start.at_line(format!("{word} on the command line keeps cloud-init from running")));
         }

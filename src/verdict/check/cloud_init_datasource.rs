@@ -63,6 +63,7 @@ fn run(view: &View<'_>, tally: &mut Tally) {
 /// `ds=` counts since version 23.2, `ci.ds=` and `ci.datasource=` always did; of several the last.
 fn command_line(view: &View<'_>, tally: &mut Tally) -> Option<()> {
     for default in default_starts(view)? {
+        default.doubt_configuration();
         let Some(value) = default.last(&["ds", "ci.ds", "ci.datasource"]) else { continue };
         let name = value.split(';').next().unwrap_or_default();
         if !name.is_empty() && !name.eq_ignore_ascii_case(OPENSTACK) {

@@ -37,29 +37,29 @@ fn run(view: &View<'_>, tally: &mut Tally) {
         CloudInitState::Stopped(stops) => stops.into_iter().for_each(|stop| tally.fault(Weight::Full, stop)),
         CloudInitState::Absent => match other(view) {
             None => {}
-            Some(Some(proof)) => tally.proof(proof),
-            Some(None) => tally.fault(
-                Weight::Full,
-                Evidence::of("neither cloud-init nor Ignition, tiny-cloud, cirros-init, glean or Afterburn is set up"),
-            ),
+            Some(Start::Yes(proof)) => tally.proof(proof),
+            Some(Start::No(refusal)) => tally.fault(Weight::Full, refusal),
         },
     }
     leftovers(view, tally);
 }
 
 /// What takes cloud-init's place; `None` keeps the gaps.
-fn other(view: &View<'_>) -> Option<Option<Evidence>> {
+fn other(view: &View<'_>) -> Option<Start> {
     let is_it = |path: &str| {
         path == "/etc/cirros-init/config" || is_runlevel(path, "tiny-cloud-main") || is_runlevel(path, "tiny-cloud")
     };
     if let Lookup::There(found) = file(view, |file| is_it(&file.path))? {
-        return Some(Some(Evidence::at(found.path.clone(), "this configures the instance in cloud-init's place")));
+        return Some(Start::Yes(Evidence::at(
+            found.path.clone(),
+            "this configures the instance in cloud-init's place",
+        )));
     }
     if let Lookup::There(folder) = file(view, |file| file.path.ends_with("ignition"))? {
         // Ignition does nothing without it (coreos/ignition, docs/supported-platforms.md).
         let is_told = |word: &String| word == "ignition.platform.id=openstack" || word == "flatcar.oem.id=openstack";
         if default_starts(view)?.iter().all(|default| default.words.iter().any(is_told)) {
-            return Some(Some(Evidence::at(
+            return Some(Start::Yes(Evidence::at(
                 folder.path.clone(),
                 "Ignition runs in the initrd, told that it is OpenStack",
             )));
@@ -77,11 +77,12 @@ fn other(view: &View<'_>) -> Option<Option<Evidence>> {
         let names: Vec<&str> =
             units.items.iter().map(|unit| unit.name.as_str()).filter(|name| name.starts_with(prefix)).collect();
         if let Start::Yes(proof) = starts(view, &names)? {
-            return Some(Some(proof));
+            return Some(Start::Yes(proof));
         }
         view.find(units, |_| false)?;
     }
-    Some(None)
+    let found = "neither cloud-init nor Ignition, tiny-cloud, cirros-init, glean or Afterburn is set up";
+    Some(Start::No(Evidence::of(found)))
 }
 
 /// What an instance that ran from this image has left: cloud-init takes it for its own past.

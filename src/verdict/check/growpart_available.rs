@@ -152,7 +152,7 @@ fn grows_filesystem(view: &View<'_>, root: &Volume) -> Option<Found> {
     };
     match by_resizefs(view, kind, tools)? {
         Ok(proof) => Some(Ok(proof)),
-        Err(refusal) => Some(growfs(view)?.ok_or(refusal)),
+        Err(refusal) => growfs(view, refusal),
     }
 }
 
@@ -176,16 +176,18 @@ fn by_resizefs(view: &View<'_>, kind: &str, tools: &[&str]) -> Option<Found> {
     Some(Ok(Evidence::at(tool, "cloud-init grows the root's file system with it")))
 }
 
-/// The root's row has `x-systemd.growfs` (`man 5 systemd.mount`), and what it starts is there; `None` keeps the gaps.
-fn growfs(view: &View<'_>) -> Option<Option<Evidence>> {
-    let Some(rows) = view.fstab()? else { return Some(None) };
+/// The root's row has `x-systemd.growfs` (`man 5 systemd.mount`), and what it starts is there; `refusal` otherwise.
+fn growfs(view: &View<'_>, refusal: Evidence) -> Option<Found> {
+    let Some(rows) = view.fstab()? else { return Some(Err(refusal)) };
     let is_asked = |option: &String| option == "x-systemd.growfs";
     let Lookup::There(row) = view.find(rows, |row| row.target == "/" && row.options.iter().any(is_asked))? else {
-        return Some(None);
+        return Some(Err(refusal));
     };
     let program = program(view, &["/usr/lib/systemd/systemd-growfs", "/lib/systemd/systemd-growfs"])?;
-    let found = "x-systemd.growfs grows the root's file system";
-    Some((program != Lookup::Absent).then(|| Evidence::at("/etc/fstab", found).line(row.line)))
+    if program == Lookup::Absent {
+        return Some(Err(refusal));
+    }
+    Some(Ok(Evidence::at("/etc/fstab", "x-systemd.growfs grows the root's file system").line(row.line)))
 }
 
 /// cloud-init runs, and this module is among those of its stages; `None` keeps the gaps.

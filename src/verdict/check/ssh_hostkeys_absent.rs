@@ -57,7 +57,7 @@ fn replaces(view: &View<'_>) -> Option<bool> {
     Some(is_running && *deletes && modules.iter().any(|module| module == "ssh"))
 }
 
-/// Whether cloud-init, a unit of the distribution or OpenRC's service makes keys.
+/// Whether cloud-init, a unit of the distribution or `OpenRC`'s service makes keys.
 fn makes(view: &View<'_>) -> Option<bool> {
     const UNITS: &[&str] = &["sshd-keygen", "ssh-keygen", "sshdgenkeys", "regenerate_ssh_host_keys", "dropbear"];
     let modules = view.need(&view.cloud_init()?.modules)?;

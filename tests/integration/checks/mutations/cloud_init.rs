@@ -1,7 +1,7 @@
 //! cloud-init is there, runs, and asks OpenStack.
 
-use super::login::{add, disable, file, gap, mask, rows, set, unit, without};
 use super::CMDLINE;
+use super::login::{add, disable, file, gap, mask, rows, set, unit, without};
 use crate::checks::{at, judge, saved};
 use bootworthy::verdict::Word::{Fail, NotApplicable, Pass, Unknown};
 use serde_json::{Value, json};
@@ -138,6 +138,8 @@ fn cloud_init_datasource() {
             (|v| words(v, "ds=openstack"), Pass, ""),
             (|v| words(v, "ci.ds=Ec2 ds=OpenStack"), Pass, ""),
             (|v| words(v, "ci.datasource=Ec2"), Fail, "grub.cfg: "),
+            (|v| words(v, "cc:{'datasource_list':['Ec2']}"), Unknown, "configures cloud-init"),
+            (|v| words(v, "url=http://x/"), Unknown, "configures cloud-init"),
             (|v| without(v, "bin/cloud-init"), NotApplicable, "not installed"),
         ],
     );
