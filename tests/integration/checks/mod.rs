@@ -123,6 +123,7 @@ fn special_guests() {
                 "error module-not-blacklisted unknown",
                 "error cmdline-root-resolves unknown",
                 "error fstab-targets-exist unknown",
+                "warning growpart-available n/a",
                 "error image-format-safe n/a",
                 "warning virtual-size-sane n/a",
             ],

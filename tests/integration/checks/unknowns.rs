@@ -31,6 +31,11 @@ const UNREAD: &[(&str, &str)] = &[
     ("/watchdog/comments", "asked for where the daemon has no device; here it has one"),
     ("/watchdog/defaults", "the unit's own environment counts; the loaded module is read from it"),
     ("/selinux", "only a note"),
+    ("/cloud_init/files", "only reported"),
+    ("/cloud_init/default_user", "a property is to read it"),
+    ("/cloud_init/disable_root", "only reported"),
+    ("/cloud_init/deletes_host_keys", "asked where there is a host key; here is none"),
+    ("/accounts/shadow/*/shell", "/etc/shadow has none"),
 ];
 
 /// Every JSON pointer below the root, inner nodes and leaves.

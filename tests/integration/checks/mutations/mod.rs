@@ -2,7 +2,9 @@
 
 mod boot;
 mod drivers;
+mod cloud_init;
 mod files;
+mod login;
 mod services;
 mod words;
 
