@@ -147,7 +147,9 @@ const ROWS: &[Row] = &[
     Row { strict: Some(Severity::Warning), ..row("fstab-uuid", Severity::Note, Severity::Note) },
     row("fstab-discard", Severity::Note, Severity::Note),
     Row { feature: Some("guest-agent"), ..row("agent-installed", Severity::Error, Severity::Note) },
+    Row { feature: Some("guest-agent"), ..row("agent-started", Severity::Error, Severity::Note) },
     Row { feature: Some("watchdog"), ..row("watchdog-installed", Severity::Error, Severity::Note) },
+    row("irqbalance-enabled", Severity::Note, Severity::Note),
     row("image-format-safe", Severity::Error, Severity::Error),
     row("virtual-size-sane", Severity::Warning, Severity::Note),
 ];

@@ -22,7 +22,9 @@ const CHECKS: &[&str] = &[
     "fstab-uuid",
     "fstab-discard",
     "agent-installed",
+    "agent-started",
     "watchdog-installed",
+    "irqbalance-enabled",
     "image-format-safe",
     "virtual-size-sane",
 ];

@@ -124,6 +124,10 @@ fn condition(context: &Context<'_>, kind: &str, value: &str) -> Result<bool, Str
             };
             context.cmdlines.has(is_word).map_err(|gap| gap.reason)
         }
+        // The kernel hands `KERNEL_CMDLINE=…` of its command line to the manager as a variable.
+        "Environment" if value.starts_with("KERNEL_CMDLINE=") => {
+            context.cmdlines.has(|word| word == value).map_err(|gap| gap.reason)
+        }
         "PathExists" | "PathIsDirectory" | "FileNotEmpty" | "FileIsExecutable" | "DirectoryNotEmpty"
         | "PathIsSymbolicLink" => path(context, kind, value),
         _ => Err("it is decided when the guest runs".to_owned()),

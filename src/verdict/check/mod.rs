@@ -1,5 +1,6 @@
 //! The checks: what must hold for an image to boot and behave in `OpenStack`, each with why and how to mend it.
 
+mod agent_started;
 mod boot_entry_resolves;
 mod cmdline_root_resolves;
 mod cmdline_root_stable;
@@ -12,6 +13,7 @@ mod initrd_kernel_match;
 mod initrd_module_closure;
 mod initrd_virtio;
 mod initrd_virtio_net;
+mod irqbalance_enabled;
 mod package_installed;
 mod virtual_size_sane;
 
@@ -61,7 +63,9 @@ pub const CHECKS: &[Check] = &[
     fstab_uuid::CHECK,
     fstab_discard::CHECK,
     package_installed::AGENT,
+    agent_started::CHECK,
     package_installed::WATCHDOG,
+    irqbalance_enabled::CHECK,
     image_format_safe::CHECK,
     virtual_size_sane::CHECK,
 ];
@@ -71,7 +75,6 @@ pub const COMING: &[&str] = &[
     "initrd-root-filesystem",
     "module-not-blacklisted",
     "trim-enabled",
-    "agent-started",
     "agent-channel",
     "agent-freeze-allowed",
     "agent-password-allowed",
@@ -80,7 +83,6 @@ pub const COMING: &[&str] = &[
     "watchdog-armed",
     "watchdog-single-owner",
     "multiqueue-kernel",
-    "irqbalance-enabled",
     "cloud-init-present",
     "cloud-init-datasource",
     "console-serial",
