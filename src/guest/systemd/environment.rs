@@ -37,7 +37,10 @@ pub(super) fn read(root: &Root, id: &str, settings: &Listing<Setting>, limits: &
         let path = setting.value.strip_prefix('-').unwrap_or(&setting.value);
         let path = name::expand(path, id, None);
         if path.contains(['%', '?', '[']) {
-            found.gaps.push(Gap::at(&setting.path, format!("line {}: {path} is a pattern that is not followed", setting.line)));
+            found.gaps.push(Gap::at(
+                &setting.path,
+                format!("line {}: {path} is a pattern that is not followed", setting.line),
+            ));
             continue;
         }
         let paths = root.glob(&path);

@@ -86,7 +86,9 @@ pub(super) fn read(root: &Root, units: &Units<'_>, cmdlines: &Cmdlines) -> Listi
         let is_off = |word: &str| word == "systemd.getty_auto=no" || word == "systemd.getty_auto=0";
         if cmdlines.gap.is_none() && !cmdlines.has(is_off)? {
             let names = cmdlines.consoles();
-            found.items.extend(names.iter().map(|name| pull("getty.target", &format!("serial-getty@{name}.service"), path)));
+            found
+                .items
+                .extend(names.iter().map(|name| pull("getty.target", &format!("serial-getty@{name}.service"), path)));
         }
         Ok(())
     });
@@ -101,8 +103,7 @@ pub(super) fn read(root: &Root, units: &Units<'_>, cmdlines: &Cmdlines) -> Listi
 }
 
 fn pull(of: &str, unit: &str, path: &str) -> Pull {
-    let start =
-        UnitStart { by: "generator".to_owned(), of: of.to_owned(), path: path.to_owned(), line: None };
+    let start = UnitStart { by: "generator".to_owned(), of: of.to_owned(), path: path.to_owned(), line: None };
     Pull { unit: unit.to_owned(), start, is_certain: true }
 }
 

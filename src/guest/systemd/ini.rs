@@ -76,9 +76,10 @@ fn physical_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         let bytes = rest.take()?;
         let Some(end) = bytes.iter().position(is_end) else { return Some(bytes) };
         let (line, tail) = bytes.split_at_checked(end)?;
-        let differ = tail.iter().enumerate().take_while(|(at, byte)| {
-            is_end(byte) && !tail.get(..*at).is_some_and(|before| before.contains(byte))
-        });
+        let differ = tail
+            .iter()
+            .enumerate()
+            .take_while(|(at, byte)| is_end(byte) && !tail.get(..*at).is_some_and(|before| before.contains(byte)));
         let length = differ.count();
         rest = tail.get(length..).filter(|tail| !tail.is_empty());
         Some(line)

@@ -193,9 +193,9 @@ fn search(tree: &Tree<'_>, name: &str) -> Result<Info, Halt> {
     }
     let below = names.iter().flat_map(|name| {
         let name = format!("{name}.d");
-        tree.folders.iter().filter_map(move |folder| {
-            Some((folder.path.join(name.as_bytes()), &folder.below.get(&name)?.entries))
-        })
+        tree.folders
+            .iter()
+            .filter_map(move |folder| Some((folder.path.join(name.as_bytes()), &folder.below.get(&name)?.entries)))
     });
     for path in conf_files(below, ".conf") {
         let contents = tree.read(&path)?;
@@ -298,9 +298,9 @@ fn has_links(
     let is_pulling = |name: &str| [".wants", ".requires", ".upholds"].iter().any(|suffix| name.ends_with(suffix));
     let below = folder.below.iter().filter(|(name, below)| is_pulling(name) && !below.is_link);
     let mut pulled = below.flat_map(|(_, below)| &below.entries).filter(|(_, node)| matches!(node, Node::Link(_)));
-    if pulled.any(|(name, _)| {
-        (*name == info.name || name::template(name).is_some_and(|t| t == info.name)) && counts(name)
-    }) {
+    if pulled
+        .any(|(name, _)| (*name == info.name || name::template(name).is_some_and(|t| t == info.name)) && counts(name))
+    {
         return true;
     }
     let mut found = false;

@@ -78,7 +78,9 @@ mod tests {
             (tree(), &[][..]),
             (tree().file("/usr/lib/systemd/system.conf", watchdog("1")), &["1"]),
             (
-                tree().file("/usr/lib/systemd/system.conf", watchdog("1")).file("/etc/systemd/system.conf", watchdog("2")),
+                tree()
+                    .file("/usr/lib/systemd/system.conf", watchdog("1"))
+                    .file("/etc/systemd/system.conf", watchdog("2")),
                 &["2"],
             ),
             (
@@ -95,7 +97,12 @@ mod tests {
                     .file("/etc/systemd/system.conf.d/notes", watchdog("3")),
                 &[],
             ),
-            (tree().link("/etc/systemd/system.conf", "/dev/null").file("/usr/lib/systemd/system.conf", watchdog("1")), &[]),
+            (
+                tree()
+                    .link("/etc/systemd/system.conf", "/dev/null")
+                    .file("/usr/lib/systemd/system.conf", watchdog("1")),
+                &[],
+            ),
         ] {
             let found = read(&tree.root(), &Limits::default()).unwrap();
             let values: Vec<&str> = found.items.iter().map(|setting| setting.value.as_str()).collect();

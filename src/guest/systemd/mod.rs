@@ -10,6 +10,8 @@ mod name;
 mod preset;
 mod refusal;
 mod start;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod udev;
 
@@ -107,9 +109,8 @@ fn all_starts(context: &Context<'_>) -> (Starts, Presets) {
     let rules = udev::read(units.tree);
     let generated = generator::read(units.tree.root, units, cmdlines);
     let pulls: Vec<_> = [&rules.items, &generated.items, &presets.pulls].into_iter().flatten().cloned().collect();
-    let refuses = |id: &str, settings: &Listing<_>| {
-        !matches!(refusal::refusal(context, id, settings), Fact::Known(None))
-    };
+    let refuses =
+        |id: &str, settings: &Listing<_>| !matches!(refusal::refusal(context, id, settings), Fact::Known(None));
     let mut starts = start::starts(units, &pulls, &refuses);
     for gaps in [rules.gaps, generated.gaps, presets.gaps.clone()] {
         starts.gaps.extend(gaps);
@@ -130,7 +131,8 @@ fn unit(context: &Context<'_>, starts: &Starts, presets: &Presets, name: &str) -
     let is_started = starts.items.iter().any(|start| !start.path.is_empty());
     let (refused, settings, environment) = match &*loaded {
         Loaded::There(_, settings) => {
-            let refused = if is_asked || is_started { refusal::refusal(context, &id, settings) } else { Fact::Known(None) };
+            let refused =
+                if is_asked || is_started { refusal::refusal(context, &id, settings) } else { Fact::Known(None) };
             let variables = || environment::read(tree.root, &id, settings, tree.limits);
             let environment = match is_asked.then(variables) {
                 Some(Fact::Unknown(gap)) => Fact::Unknown(gap),

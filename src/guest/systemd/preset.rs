@@ -119,10 +119,7 @@ pub(super) fn read(tree: &Tree<'_>) -> Presets {
             continue;
         }
         let rule = rules.iter().find(|rule| rule.names(name));
-        let place = rule.map_or_else(
-            || (info.path.to_text(), None),
-            |rule| (rule.path.clone(), Some(rule.line)),
-        );
+        let place = rule.map_or_else(|| (info.path.to_text(), None), |rule| (rule.path.clone(), Some(rule.line)));
         match rule.map_or(Action::Enable, |rule| rule.action) {
             Action::Ignore => {}
             Action::Disable => {
@@ -133,8 +130,7 @@ pub(super) fn read(tree: &Tree<'_>) -> Presets {
                 let instances = rule.map_or(&[][..], |rule| rule.instances.as_slice());
                 let is_template = name::kind(name) == Some(Kind::Template) && !instances.is_empty();
                 let of_rule = instances.iter().map(|instance| name::with_instance(name, instance));
-                let mut names: Vec<String> =
-                    if is_template { of_rule.collect() } else { vec![name.clone()] };
+                let mut names: Vec<String> = if is_template { of_rule.collect() } else { vec![name.clone()] };
                 // `Also=` is followed, every unit once.
                 while let Some(name) = names.pop() {
                     if !applied.insert(name.clone()) {

@@ -74,7 +74,10 @@ fn conditions(
         let kind = setting.key.get(prefix.len()..).unwrap_or_default();
         let holds = condition(context, kind, value.trim_start()).map(|holds| holds != negated);
         let holds = holds.map_err(|reason| {
-            let text = format!("line {}: whether {}={} holds is not known: {reason}", setting.line, setting.key, setting.value);
+            let text = format!(
+                "line {}: whether {}={} holds is not known: {reason}",
+                setting.line, setting.key, setting.value
+            );
             Gap::at(&setting.path, text)
         });
         if !bar {
@@ -106,8 +109,9 @@ fn condition(context: &Context<'_>, kind: &str, value: &str) -> Result<bool, Str
             "vm" | "kvm" => Ok(true),
             _ if no => Ok(false),
             "container" | "private-users" | "systemd-nspawn" | "lxc" | "lxc-libvirt" | "docker" | "podman" | "rkt"
-            | "wsl" | "openvz" | "proot" | "pouch" | "vmware" | "oracle" | "microsoft" | "xen" | "parallels" | "bhyve"
-            | "qnx" | "acrn" | "powervm" | "zvm" | "amazon" | "apple" | "google" | "uml" | "bochs" | "sre" => Ok(false),
+            | "wsl" | "openvz" | "proot" | "pouch" | "vmware" | "oracle" | "microsoft" | "xen" | "parallels"
+            | "bhyve" | "qnx" | "acrn" | "powervm" | "zvm" | "amazon" | "apple" | "google" | "uml" | "bochs"
+            | "sre" => Ok(false),
             _ => Err("it depends on the hypervisor".to_owned()),
         },
         // How many processors and how much memory there are is the flavor's affair.
@@ -166,8 +170,12 @@ fn path(context: &Context<'_>, kind: &str, path: &str) -> Result<bool, String> {
             },
             _ => true,
         }),
-        Err(error) if error.kind == ErrorKind::NotFound && STEADY.iter().any(|folder| path.starts_with(folder)) => Ok(false),
-        Err(error) if error.kind == ErrorKind::NotFound => Err("the image lacks it, but it may appear at boot".to_owned()),
+        Err(error) if error.kind == ErrorKind::NotFound && STEADY.iter().any(|folder| path.starts_with(folder)) => {
+            Ok(false)
+        }
+        Err(error) if error.kind == ErrorKind::NotFound => {
+            Err("the image lacks it, but it may appear at boot".to_owned())
+        }
         Err(error) => Err(error.to_string()),
     }
 }
@@ -207,7 +215,8 @@ fn service(
         };
         // What lies in /run may be made by something that starts earlier.
         let is_late = AT_RUN_TIME.iter().any(|folder| setting.value.starts_with(folder));
-        let late = || Gap::at(&setting.path, format!("line {}: {} is made when the guest runs", setting.line, setting.value));
+        let late =
+            || Gap::at(&setting.path, format!("line {}: {} is made when the guest runs", setting.line, setting.value));
         if let Some(refusal) = weigh(setting, if is_late { Err(late()) } else { holds }) {
             return Some(refusal);
         }

@@ -81,7 +81,13 @@ impl Starts {
         }
     }
 
-    fn follow(&mut self, units: &Units<'_>, id: &str, pulls: &[Pull], refuses: &dyn Fn(&str, &Listing<Setting>) -> bool) {
+    fn follow(
+        &mut self,
+        units: &Units<'_>,
+        id: &str,
+        pulls: &[Pull],
+        refuses: &dyn Fn(&str, &Listing<Setting>) -> bool,
+    ) {
         let loaded = units.load(id);
         let none = Listing::default();
         let settings = match &*loaded {
@@ -154,7 +160,9 @@ impl Starts {
         };
         let start = |by: &str| UnitStart { by: by.to_owned(), of: id.to_owned(), path: path.clone(), line: None };
         let defaults = last(settings, "Unit", "DefaultDependencies").map(|setting| setting.value.as_str());
-        if !matches!(defaults, Some("no" | "false" | "0" | "off" | "n" | "f")) && !self.units.contains_key("sysinit.target") {
+        if !matches!(defaults, Some("no" | "false" | "0" | "off" | "n" | "f"))
+            && !self.units.contains_key("sysinit.target")
+        {
             self.add(units, "sysinit.target", start("requires"));
         }
         if by.is_empty() || refuses(id, settings) {

@@ -216,7 +216,8 @@ impl<'a> Tree<'a> {
             let head = names.iter().fold(GuestPath::root(), |path, name| path.join(name));
             match self.root.resolve(&head) {
                 Ok((place, _)) => {
-                    let add = |path: GuestPath, name: &[u8]| if name == b".." { path.parent() } else { path.join(name) };
+                    let add =
+                        |path: GuestPath, name: &[u8]| if name == b".." { path.parent() } else { path.join(name) };
                     return Ok(missing.iter().rev().fold(place, |path, name| add(path, name)));
                 }
                 Err(error) if error.kind == ErrorKind::NotFound && !names.is_empty() => missing.extend(names.pop()),

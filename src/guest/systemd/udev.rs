@@ -91,7 +91,8 @@ fn parse(path: &str, text: &str, pulls: &mut Vec<Pull>) {
         if let Some(label) = find("GOTO").filter(|_| own != Match::No && skips_to.is_none()) {
             skips_to = Some((label.value.clone(), own));
         }
-        let is_wish = |token: &&Token| token.key == "ENV{SYSTEMD_WANTS}" && token.operator != "==" && token.operator != "!=";
+        let is_wish =
+            |token: &&Token| token.key == "ENV{SYSTEMD_WANTS}" && token.operator != "==" && token.operator != "!=";
         let wishes: Vec<&Token> = tokens.iter().filter(is_wish).collect();
         // 99-systemd.rules tags every virtio port; a device that is not tagged starts nothing.
         let is_certain = own == Match::Yes && reached == Match::Yes;
@@ -110,7 +111,8 @@ fn parse(path: &str, text: &str, pulls: &mut Vec<Pull>) {
 /// The matches of a rule as they stand, for the report.
 fn conditions(tokens: &[Token]) -> String {
     let is_match = |token: &&Token| matches!(token.operator.as_str(), "==" | "!=");
-    let shown = tokens.iter().filter(is_match).map(|token| format!("{}{}\"{}\"", token.key, token.operator, token.value));
+    let shown =
+        tokens.iter().filter(is_match).map(|token| format!("{}{}\"{}\"", token.key, token.operator, token.value));
     let shown: Vec<String> = shown.collect();
     if shown.is_empty() { "a device of an earlier rule".to_owned() } else { shown.join(", ") }
 }
@@ -129,7 +131,8 @@ fn of_agent(tokens: &[Token]) -> Match {
             "ATTR{name}" => Some("org.qemu.guest_agent.0"),
             "ACTION" => Some("add"),
             // Any port of any controller.
-            "KERNEL" => Some("vport1p1").filter(|_| token.value.split('|').all(|value| !value.contains(|c: char| c.is_ascii_digit()))),
+            "KERNEL" => Some("vport1p1")
+                .filter(|_| token.value.split('|').all(|value| !value.contains(|c: char| c.is_ascii_digit()))),
             _ => None,
         };
         let holds = known.map(|known| token.value.split('|').any(|value| matches(value.as_bytes(), known.as_bytes())));
@@ -218,12 +221,24 @@ mod tests {
             ),
             (suse, &[(r"qemu-ga@virtio\x2dports-org.qemu.guest_agent.0.service", true, 1)]),
             ("SUBSYSTEM==\"net\", ENV{SYSTEMD_WANTS}+=\"a.service\"", &[("a.service", false, 1)]),
-            ("KERNEL==\"vport*\", ENV{SYSTEMD_WANTS}+=\"a.service b.service\"", &[("a.service", true, 1), ("b.service", true, 1)]),
+            (
+                "KERNEL==\"vport*\", ENV{SYSTEMD_WANTS}+=\"a.service b.service\"",
+                &[("a.service", true, 1), ("b.service", true, 1)],
+            ),
             ("KERNEL==\"vport0p1\", ENV{SYSTEMD_WANTS}+=\"a.service\"", &[("a.service", false, 1)]),
-            ("SUBSYSTEM!=\"virtio-ports\", GOTO=\"end\"\nENV{SYSTEMD_WANTS}=\"a.service\"\nLABEL=\"end\"\n", &[("a.service", true, 2)]),
-            ("SUBSYSTEM==\"virtio-ports\", GOTO=\"end\"\nENV{SYSTEMD_WANTS}=\"a.service\"\nLABEL=\"end\"\nENV{SYSTEMD_WANTS}=\"b.service\"", &[("a.service", false, 2), ("b.service", true, 4)]),
+            (
+                "SUBSYSTEM!=\"virtio-ports\", GOTO=\"end\"\nENV{SYSTEMD_WANTS}=\"a.service\"\nLABEL=\"end\"\n",
+                &[("a.service", true, 2)],
+            ),
+            (
+                "SUBSYSTEM==\"virtio-ports\", GOTO=\"end\"\nENV{SYSTEMD_WANTS}=\"a.service\"\nLABEL=\"end\"\nENV{SYSTEMD_WANTS}=\"b.service\"",
+                &[("a.service", false, 2), ("b.service", true, 4)],
+            ),
             ("ENV{X}==\"1\", GOTO=\"end\"\nENV{SYSTEMD_WANTS}=\"a.service\"\n", &[("a.service", false, 2)]),
-            ("ACTION==\"remove\", GOTO=\"end\"\nSUBSYSTEM==\"virtio-ports\", ATTR{name}==\"com.redhat.spice.0\", ENV{SYSTEMD_WANTS}=\"a.service\"", &[("a.service", false, 2)]),
+            (
+                "ACTION==\"remove\", GOTO=\"end\"\nSUBSYSTEM==\"virtio-ports\", ATTR{name}==\"com.redhat.spice.0\", ENV{SYSTEMD_WANTS}=\"a.service\"",
+                &[("a.service", false, 2)],
+            ),
             ("KERNEL==\"vport*\", ENV{SYSTEMD_WANTS}+=\"a.service\"\nKERNEL==\"vport*\", ENV{SYSTEMD_WANTS}=\"\"", &[]),
             ("ENV{SYSTEMD_WANTS}==\"a.service\", TAG+=\"x\"", &[]),
             ("#ENV{SYSTEMD_WANTS}=\"a.service\"\nENV{SYSTEMD_WANTS}=a.service\n\"", &[]),

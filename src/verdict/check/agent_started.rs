@@ -12,9 +12,15 @@ pub(super) const CHECK: Check = Check {
     detects: "Units are read as systemd reads them at the first boot: links, masks, presets, drop-ins, conditions, and the udev rule or device unit of the port org.qemu.guest_agent.0.",
     fix: "systemctl unmask qemu-guest-agent.service; systemctl enable qemu-guest-agent.service",
     family_fixes: &[
-        ("debian", "systemctl unmask qemu-guest-agent.service; apt-get install --reinstall qemu-guest-agent (its udev rule starts the unit)"),
+        (
+            "debian",
+            "systemctl unmask qemu-guest-agent.service; apt-get install --reinstall qemu-guest-agent (its udev rule starts the unit)",
+        ),
         ("fedora", "systemctl unmask qemu-guest-agent.service; systemctl enable qemu-guest-agent.service"),
-        ("suse", "systemctl unmask qemu-guest-agent.service qemu-ga@.service; zypper install --force qemu-guest-agent (its udev rule starts the unit)"),
+        (
+            "suse",
+            "systemctl unmask qemu-guest-agent.service qemu-ga@.service; zypper install --force qemu-guest-agent (its udev rule starts the unit)",
+        ),
         ("alpine", "rc-update add qemu-guest-agent default"),
     ],
     source: "man 5 systemd.unit, systemd.device; Debian's 60-qemu-guest-agent.rules, SUSE's 80-qemu-ga.rules",
@@ -40,7 +46,8 @@ fn run(view: &View<'_>, tally: &mut Tally) {
 fn absent(view: &View<'_>, tally: &mut Tally, evidence: Evidence) {
     let Some(packages) = view.packages() else { return };
     let is_agent = |name: &str| name == "qemu-guest-agent" || name == "qemu-ga";
-    if packages.items.iter().any(|package| is_agent(&package.name) && package.state.as_deref() != Some("config-files")) {
+    if packages.items.iter().any(|package| is_agent(&package.name) && package.state.as_deref() != Some("config-files"))
+    {
         return tally.fault(Weight::Full, evidence);
     }
     if view.certain(|view| view.all(packages).len()).is_some() {

@@ -2,6 +2,7 @@
 
 mod boot;
 mod files;
+mod services;
 mod words;
 
 use super::{judge, saved};
