@@ -87,10 +87,10 @@ fn is_certain(start: &UnitStart) -> bool {
     start.of == AGENT_DEVICE || (start.by != "udev" && !start.of.ends_with(".device"))
 }
 
-/// The names of all instances of a template that the guest has, `qemu-ga@….service` for `qemu-ga@`.
+/// The names of a template and of all its instances that the guest has, `qemu-ga@….service` for `qemu-ga@`.
 pub(super) fn instances<'a>(view: &View<'a>, start: &str) -> Option<Vec<&'a str>> {
     let names = view.units()?.items.iter().map(|unit| unit.name.as_str());
-    Some(names.filter(|name| name.strip_prefix(start).is_some_and(|rest| !rest.starts_with('.'))).collect())
+    Some(names.filter(|name| name.starts_with(start)).collect())
 }
 
 /// Every value of `key` in `section` of a unit, in the order in which systemd reads them, after the last one that

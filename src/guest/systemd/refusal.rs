@@ -115,8 +115,7 @@ fn condition(context: &Context<'_>, kind: &str, value: &str) -> Result<bool, Str
             _ => Err("it depends on the hypervisor".to_owned()),
         },
         // How many processors and how much memory there are is the flavor's affair.
-        "CPUs" | "Memory" | "ACPower" => Ok(true),
-        "Capability" => Ok(true),
+        "CPUs" | "Memory" | "ACPower" | "Capability" => Ok(true),
         "FirstBoot" if yes || no => match context.first_boot {
             FirstBoot::Yes => Ok(yes),
             FirstBoot::No => Ok(no),

@@ -80,7 +80,7 @@ fn agent_started() {
             (field("/refused"), gap, Unknown, Full, Some("/x"), None, "cut short"),
             (field("/name"), json!("qemu-ga.service"), Pass, Full, Some(RULE), Some(2), "qemu-ga.service is started"),
             (field("/name"), json!(r"qemu-ga@virtio\x2dports-x.service"), Pass, Full, Some(RULE), Some(2), "qemu-ga@"),
-            (field("/name"), json!("qemu-ga@.service"), Fail, Full, None, None, "there is no unit"),
+            (field("/name"), json!("qemu-ga@.service"), Pass, Full, Some(RULE), Some(2), "qemu-ga@.service is started"),
             (
                 field("/name"),
                 json!("other.service"),
