@@ -130,10 +130,10 @@ fn add_for_dropins(name: &str, names: &mut Vec<String>, depth: usize) {
     }
     names.push(name.to_owned());
     let deeper = depth.saturating_add(1);
-    if kind(name) == Some(Kind::Instance) {
-        if let Some(template) = template(name) {
-            add_for_dropins(&template, names, deeper);
-        }
+    if kind(name) == Some(Kind::Instance)
+        && let Some(template) = template(name)
+    {
+        add_for_dropins(&template, names, deeper);
     }
     let Some((stem, suffix)) = split(name) else { return };
     let prefix = prefix(name);
