@@ -2,6 +2,7 @@
 
 mod agent_channel;
 mod agent_rpc;
+mod agent_started;
 mod boot_entry_resolves;
 mod cloud_init_datasource;
 mod cloud_init_present;
@@ -19,6 +20,7 @@ mod initrd_module_closure;
 mod initrd_root_filesystem;
 mod initrd_virtio;
 mod initrd_virtio_net;
+mod irqbalance_enabled;
 mod late_driver;
 mod machine_id_reset;
 mod module_not_blacklisted;
@@ -86,6 +88,7 @@ pub const CHECKS: &[Check] = &[
     fstab_discard::CHECK,
     trim_enabled::CHECK,
     package_installed::AGENT,
+    agent_started::CHECK,
     agent_channel::CHECK,
     agent_rpc::FREEZE,
     agent_rpc::PASSWORD,
@@ -95,6 +98,7 @@ pub const CHECKS: &[Check] = &[
     watchdog_armed::CHECK,
     watchdog_single_owner::CHECK,
     multiqueue_kernel::CHECK,
+    irqbalance_enabled::CHECK,
     cloud_init_present::CHECK,
     cloud_init_datasource::CHECK,
     console_serial::CHECK,
@@ -108,7 +112,7 @@ pub const CHECKS: &[Check] = &[
 ];
 
 /// Checks of `verdicts.md` that do not exist yet, in its order; what is not checked is said, never guessed.
-pub const COMING: &[&str] = &["agent-started", "irqbalance-enabled"];
+pub const COMING: &[&str] = &[];
 
 /// Judges entries by a rule without which a kernel does not boot.
 const fn boots_by(rule: Rule) -> Course {

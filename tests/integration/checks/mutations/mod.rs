@@ -6,6 +6,7 @@ mod cloud_init;
 mod files;
 mod login;
 mod services;
+mod units;
 mod words;
 
 use super::{judge, saved};
