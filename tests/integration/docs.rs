@@ -17,7 +17,8 @@ fn settle(path: &str, standing: &str, current: &str) {
     if std::env::var_os("BOOTWORTHY_UPDATE").is_some() {
         fs::write(path, current).unwrap();
     } else {
-        assert!(standing == current, "{path} is stale; run BOOTWORTHY_UPDATE=1 tests/run docs\n{current}");
+        let differs = standing.lines().zip(current.lines()).find(|(old, new)| old != new);
+        assert!(standing == current, "{path} is stale; run BOOTWORTHY_UPDATE=1 tests/run docs\n{differs:#?}");
     }
 }
 

@@ -128,10 +128,13 @@ impl Choice {
         Ok(())
     }
 
-    /// Whether a row is asked for, by the set or one by one.
+    /// Whether a row is asked for, by the set or one by one. Values that are in no set are only taken by name.
     pub fn includes(&self, property: &Property) -> bool {
         let is_in_set = property.sets.contains(&self.set);
-        (is_in_set || self.is_wished(property.key)) && !self.without.contains(&property.key)
+        let has_other = || PROPERTIES.iter().any(|other| other.key == property.key && !other.sets.is_empty());
+        let wish = self.with.iter().find(|wish| wish.key == property.key);
+        let is_wished = wish.is_some_and(|wish| wish.value.is_some() || !property.sets.is_empty() || !has_other());
+        (is_in_set || is_wished) && !self.without.contains(&property.key)
     }
 
     /// Whether any row of a key is asked for.
