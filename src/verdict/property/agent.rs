@@ -12,7 +12,7 @@ pub(super) const CHANNEL: Property = Property {
     why: "Nova gives the instance a virtio-serial port and expects an agent on it: without one, snapshots are not quiesced and passwords cannot be set.",
     detects: "The package qemu-guest-agent, whatever starts it at the first boot, and the driver of its port (virtio_console).",
     fix: "Install qemu-guest-agent, and do not mask its unit.",
-    source: "Nova virt/libvirt/driver.py (_guest_add_qemu_ga_channel); Glance docs, useful image properties",
+    source: "Nova virt/libvirt/driver.py (_set_qemu_guest_agent); Glance docs, useful image properties",
     sets: RECOMMENDED,
     values: Values::Yes("yes"),
     needs: &["initrd-virtio-pci", "agent-installed", "agent-started", "agent-channel"],

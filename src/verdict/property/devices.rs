@@ -14,7 +14,7 @@ pub(super) const RNG: Property = Property {
     why: "Nova adds the device to every instance since Ussuri, with or without the property; SCS-0102 recommends to name it all the same.",
     detects: "virtio_rng of every default kernel, built in or in the root tree.",
     fix: "Install a kernel package that has virtio_rng.",
-    source: "Nova virt/libvirt/driver.py (_guest_add_rng_device); SCS-0102",
+    source: "Nova virt/libvirt/driver.py (_add_rng_device); SCS-0102",
     sets: SCS,
     values: Values::OneOf(&["virtio"]),
     needs: LOADS,
