@@ -15,7 +15,7 @@ mod initrd_module_closure;
 mod initrd_root_filesystem;
 mod initrd_virtio;
 mod initrd_virtio_net;
-mod late_driver;
+pub(super) mod late_driver;
 mod module_not_blacklisted;
 mod multiqueue_kernel;
 mod package_installed;

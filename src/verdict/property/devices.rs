@@ -1,9 +1,18 @@
 //! Devices that Nova adds on demand: each is worth its property where the kernel drives it.
 
 use super::disk::{BUSES, has_model};
-use super::drivers::{READS, driven, late};
+use super::drivers::{Module, READS, driven, late};
 use super::{BUS_SCSI, FULL, NAMED, Offer, Property, SCS, Value, Values};
 use crate::verdict::View;
+
+const VIRTIO_RNG: Module = ("virtio_rng", "CONFIG_HW_RANDOM_VIRTIO");
+const CDROM: Module = ("sr_mod", "CONFIG_BLK_DEV_SR");
+const ISO9660: Module = ("isofs", "CONFIG_ISO9660_FS");
+const AHCI: Module = ("ahci", "CONFIG_SATA_AHCI");
+const PIIX: Module = ("ata_piix", "CONFIG_ATA_PIIX");
+const GPU: Module = ("virtio_gpu", "CONFIG_DRM_VIRTIO_GPU");
+const TIS: Module = ("tpm_tis", "CONFIG_TCG_TIS");
+const CRB: Module = ("tpm_crb", "CONFIG_TCG_CRB");
 
 /// Boots, and nothing stops modules.
 const LOADS: &[&str] = &["boot-entry-resolves", "initrd-virtio-pci", "module-not-blacklisted"];
@@ -19,7 +28,7 @@ pub(super) const RNG: Property = Property {
     values: Values::OneOf(&["virtio"]),
     needs: LOADS,
     reads: READS,
-    value: Offer::Driven("virtio", |start, tally| late(start, tally, &["virtio_rng"])),
+    value: Offer::Driven("virtio", |start, tally| late(start, tally, &[VIRTIO_RNG])),
 };
 
 pub(super) const CDROM_SCSI: Property = Property {
@@ -34,7 +43,7 @@ pub(super) const CDROM_SCSI: Property = Property {
     needs: BUS_SCSI,
     reads: READS,
     value: Offer::Found("scsi", |view| match has_model(&view.options().choice) {
-        true => driven(view, "scsi", |start, tally| late(start, tally, &["sr_mod", "isofs"])),
+        true => driven(view, "scsi", |start, tally| late(start, tally, &[CDROM, ISO9660])),
         false => Value::without("only beside hw_scsi_model=virtio-scsi"),
     }),
 };
@@ -42,14 +51,12 @@ pub(super) const CDROM_SCSI: Property = Property {
 pub(super) const CDROM_SATA: Property = Property {
     sets: NAMED,
     needs: LOADS,
-    value: Offer::Driven("sata", |start, tally| late(start, tally, &["ahci", "sr_mod", "isofs"])),
+    value: Offer::Driven("sata", |start, tally| late(start, tally, &[AHCI, CDROM, ISO9660])),
     ..CDROM_SCSI
 };
 
-pub(super) const CDROM_IDE: Property = Property {
-    value: Offer::Driven("ide", |start, tally| late(start, tally, &["ata_piix", "sr_mod", "isofs"])),
-    ..CDROM_SATA
-};
+pub(super) const CDROM_IDE: Property =
+    Property { value: Offer::Driven("ide", |start, tally| late(start, tally, &[PIIX, CDROM, ISO9660])), ..CDROM_SATA };
 
 pub(super) const VIDEO: Property = Property {
     key: "hw_video_model",
@@ -62,7 +69,7 @@ pub(super) const VIDEO: Property = Property {
     values: Values::OneOf(&["cirrus", "qxl", "vga", "vmvga", "xen", "virtio", "gop", "none", "bochs"]),
     needs: LOADS,
     reads: READS,
-    value: Offer::Driven("virtio", |start, tally| late(start, tally, &["virtio_gpu"])),
+    value: Offer::Driven("virtio", |start, tally| late(start, tally, &[GPU])),
 };
 
 pub(super) const VIDEO_NONE: Property =
@@ -98,8 +105,8 @@ pub(super) const TPM_1: Property = Property {
 /// A version, where the model's driver is there; Nova's default model is tpm-tis.
 fn tpm(view: &View<'_>, version: &str) -> Value {
     match is_crb(view) {
-        true => driven(view, version, |start, tally| late(start, tally, &["tpm_crb"])),
-        false => driven(view, version, |start, tally| late(start, tally, &["tpm_tis"])),
+        true => driven(view, version, |start, tally| late(start, tally, &[CRB])),
+        false => driven(view, version, |start, tally| late(start, tally, &[TIS])),
     }
 }
 
@@ -151,7 +158,7 @@ pub(super) const CONFIG_DRIVE: Property = Property {
     values: Values::OneOf(&["optional", "mandatory"]),
     needs: &["boot-entry-resolves", "module-not-blacklisted", "cloud-init-datasource"],
     reads: READS,
-    value: Offer::Driven("mandatory", |start, tally| late(start, tally, &["sr_mod", "isofs", "ata_piix", "ahci"])),
+    value: Offer::Driven("mandatory", |start, tally| late(start, tally, &[CDROM, ISO9660, PIIX, AHCI])),
 };
 
 pub(super) const CONFIG_DRIVE_OPTIONAL: Property = Property {
