@@ -55,7 +55,7 @@ pub(super) const ADMIN_USER: Property = Property {
     value: Offer::Found("cloud-init's default user", admin_user),
 };
 
-/// Where SELinux is enforcing, only a boot shows what its policy lets the agent do.
+/// Where `SELinux` is enforcing, only a boot shows what its policy lets the agent do.
 fn quiesce(view: &View<'_>) -> Value {
     if let Some(value) = without_channel(view) {
         return value;
@@ -111,7 +111,9 @@ fn admin_user(view: &View<'_>) -> Value {
         (Some(found), _) => Value::is(found),
         (None, Some(wanted)) if matches!(is_account(wanted), Some(Lookup::There(_))) => Value::is(wanted),
         (None, _) => {
-            gaps.into_iter().for_each(|gap| view.miss(gap));
+            for gap in gaps {
+                view.miss(gap);
+            }
             Value::without("cloud-init makes no default user")
         }
     }

@@ -183,8 +183,6 @@ impl Values {
             let text = if key == WATCHDOG { no_action(value) } else { format!("{key}={value}: {takes}") };
             Err(Refusal::NoSuchValue(text))
         };
-        // `oslo_utils.strutils.bool_from_string`.
-        const TRUE: &[&str] = &["1", "t", "true", "on", "y", "yes"];
         match self {
             Self::Text if (1..=255).contains(&value.len()) => Ok(value.to_owned()),
             Self::Text => refuse("a value has 1 to 255 characters"),
@@ -200,6 +198,8 @@ impl Values {
     }
 }
 
+/// What Nova takes for true (`oslo_utils.strutils.bool_from_string`).
+const TRUE: &[&str] = &["1", "t", "true", "on", "y", "yes"];
 /// Glance's limit of `min_disk` (`glance/api/v2/images.py`, schema).
 const MAX_INTEGER: u32 = 2_147_483_647;
 

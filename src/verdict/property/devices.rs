@@ -42,9 +42,12 @@ pub(super) const CDROM_SCSI: Property = Property {
     values: BUSES,
     needs: BUS_SCSI,
     reads: READS,
-    value: Offer::Found("scsi", |view| match has_model(&view.options().choice) {
-        true => driven(view, "scsi", |start, tally| late(start, tally, &[CDROM, ISO9660])),
-        false => Value::without("only beside hw_scsi_model=virtio-scsi"),
+    value: Offer::Found("scsi", |view| {
+        if has_model(&view.options().choice) {
+            driven(view, "scsi", |start, tally| late(start, tally, &[CDROM, ISO9660]))
+        } else {
+            Value::without("only beside hw_scsi_model=virtio-scsi")
+        }
     }),
 };
 
@@ -104,9 +107,10 @@ pub(super) const TPM_1: Property = Property {
 
 /// A version, where the model's driver is there; Nova's default model is tpm-tis.
 fn tpm(view: &View<'_>, version: &str) -> Value {
-    match is_crb(view) {
-        true => driven(view, version, |start, tally| late(start, tally, &[CRB])),
-        false => driven(view, version, |start, tally| late(start, tally, &[TIS])),
+    if is_crb(view) {
+        driven(view, version, |start, tally| late(start, tally, &[CRB]))
+    } else {
+        driven(view, version, |start, tally| late(start, tally, &[TIS]))
     }
 }
 
@@ -118,20 +122,14 @@ pub(super) const TPM_TIS: Property = Property {
     key: "hw_tpm_model",
     summary: "the interface of the TPM",
     why: "It does nothing without hw_tpm_version; tpm-crb is only for version 2.0.",
-    value: Offer::Found("tpm-tis", |view| match is_crb(view) {
-        true => Value::NotNeeded,
-        false => model(view, "tpm-tis"),
-    }),
+    value: Offer::Found("tpm-tis", |view| if is_crb(view) { Value::NotNeeded } else { model(view, "tpm-tis") }),
     values: Values::OneOf(&["tpm-tis", "tpm-crb"]),
     ..TPM_2
 };
 
 pub(super) const TPM_CRB: Property = Property {
     sets: NAMED,
-    value: Offer::Found("tpm-crb", |view| match is_crb(view) {
-        true => model(view, "tpm-crb"),
-        false => Value::NotNeeded,
-    }),
+    value: Offer::Found("tpm-crb", |view| if is_crb(view) { model(view, "tpm-crb") } else { Value::NotNeeded }),
     ..TPM_TIS
 };
 

@@ -3,7 +3,7 @@
 use super::Value;
 use crate::verdict::boot::{Course, Rule, Start, each_entry};
 use crate::verdict::check::{BOOT_FACTS, BOOT_PATH, late_driver};
-use crate::verdict::{FactName, Tally, Verdict, View, Weight};
+use crate::verdict::{FactName, Tally, Verdict, View, Weight, boot};
 
 /// The facts that rules over drivers look at.
 pub(super) const READS: &[FactName] = BOOT_FACTS;
@@ -13,13 +13,16 @@ pub(super) fn driven(view: &View<'_>, value: &str, rule: Rule) -> Value {
     let mut tally = Tally::default();
     each_entry(view, &mut tally, &Course { rule, path: BOOT_PATH, is_fatal: false });
     let judgement = tally.judgement();
+    let is_light = boot::passes(&judgement);
     let reason = judgement.reason().unwrap_or_default();
     match judgement.verdict {
         Verdict::Pass(_) => Value::is(value),
-        Verdict::Fail(_) if judgement.weight == Weight::Minor => Value::is(value),
+        Verdict::Fail(_) if is_light => Value::is(value),
         Verdict::Fail(_) | Verdict::NotApplicable(_) => Value::Without(reason),
         Verdict::Unknown(gaps) => {
-            gaps.into_iter().for_each(|gap| view.miss(gap));
+            for gap in gaps {
+                view.miss(gap);
+            }
             Value::Without(reason)
         }
     }
