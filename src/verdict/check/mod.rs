@@ -21,7 +21,7 @@ mod initrd_root_filesystem;
 mod initrd_virtio;
 mod initrd_virtio_net;
 mod irqbalance_enabled;
-mod late_driver;
+pub(super) mod late_driver;
 mod machine_id_reset;
 mod module_not_blacklisted;
 mod multiqueue_kernel;

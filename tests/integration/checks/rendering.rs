@@ -30,13 +30,11 @@ fn manifest(report: &Report) -> Manifest<'_> {
 fn manifests_of_a_healthy_image() {
     let report = report(&saved("healthy"));
     let texts: Vec<String> = FORMATS_OUT.iter().map(|format| (format.render)(&manifest(&report))).collect();
-    for part in [
-        "--min-disk 2",
-        "--property hw_disk_bus=scsi",
-        "'Debian GNU/Linux 12 (bookworm)'",
-        "# withheld: hw_watchdog_action=reset",
-    ] {
+    for part in ["--min-disk 2", "--property hw_disk_bus=scsi", "'Debian GNU/Linux 12 (bookworm)'"] {
         assert!(texts[0].contains(part), "{part} is not in {}", texts[0]);
+    }
+    for withheld in &report.withheld {
+        assert!(texts[0].contains(&format!("# withheld: {}", withheld.key)), "{}", texts[0]);
     }
     let body: Value = serde_json::from_str(&texts[1]).unwrap();
     assert_eq!(
@@ -81,10 +79,9 @@ fn a_healthy_image_fits_one_screen() {
     assert!(text.lines().count() <= 24, "{text}");
     for part in [
         "6.1.0-56-cloud-amd64 ★",
-        &format!("✓ {} checks passed", CHECKS.len()),
+        format!("✓ {} checks passed", CHECKS.len()).as_str(),
         "boots on virtio-scsi: yes",
         "fit (profile openstack)",
-        "not checked yet: ",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }

@@ -198,7 +198,7 @@ pub const ROWS: &[Variant] = &[
         },
         &[("initrd-virtio-blk", "fail"), ("initrd-virtio-scsi", "fail"), ("initrd-virtio-net", "fail")],
     )
-    .tells(INITRD_CHECKS),
+    .tells(BOOT_CHECKS),
     row(
         "root=/dev/vda1",
         |disk| disk.replace(GRUB, &format!("root=UUID={}", disk.uuid()), "root=/dev/vda1"),
