@@ -240,7 +240,7 @@ pub const ROWS: &[Variant] = &[
     row(
         "root= that names no file system",
         |disk| {
-            disk.replace(GRUB, &format!("root=UUID={}", disk.uuid()), "root=UUID=11111111-2222-3333-4444-555555555555")
+            disk.replace(GRUB, &format!("root=UUID={}", disk.uuid()), "root=UUID=11111111-2222-3333-4444-555555555555");
         },
         &[("cmdline-root-resolves", "fail")],
     )
@@ -448,7 +448,7 @@ pub const ROWS: &[Variant] = &[
                 "/etc/shadow",
                 "root:*:",
                 "root:$y$j9T$abcdefghijklmnop$0123456789012345678901234567890123456789012:",
-            )
+            );
         },
         &[("password-unset", "fail")],
     ),
