@@ -8,6 +8,7 @@ mod agent;
 mod assess;
 mod defaults;
 mod fstab;
+mod login;
 mod spec;
 mod tally;
 mod trim;

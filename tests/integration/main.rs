@@ -25,6 +25,8 @@ mod readers_guest;
 mod readers_initrd;
 mod readers_modprobe;
 mod readers_systemd;
+mod services;
+mod readers_login;
 mod table;
 mod unsafe_images;
 mod variants;
