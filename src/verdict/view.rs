@@ -1,6 +1,7 @@
 //! How a check looks at the facts: only at those it declares, and never past a gap without being marked by it.
 
 use super::Options;
+use super::boot::Indexes;
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{
     Accounts, Agent, BootEntry, CloudInit, Crypt, Guest, Image, Initrd, Kernel, MachineId, ModprobeRule, ModuleLoad,
@@ -107,6 +108,7 @@ pub struct View<'a> {
     options: &'a Options,
     reads: &'static [FactName],
     gaps: RefCell<Gaps>,
+    indexes: Indexes,
 }
 
 /// Gaps in the order in which they were met, each once.
@@ -119,7 +121,7 @@ struct Gaps {
 impl<'a> View<'a> {
     /// A window on `guest` for a check that declares `reads`.
     pub fn new(guest: &'a Guest, options: &'a Options, reads: &'static [FactName]) -> Self {
-        Self { guest, options, reads, gaps: RefCell::default() }
+        Self { guest, options, reads, gaps: RefCell::default(), indexes: Indexes::default() }
     }
 
     /// What the user asked of the judging.
@@ -184,9 +186,15 @@ impl<'a> View<'a> {
 
     /// Judges a part by itself: the gaps that `part` meets are given to it instead of to this view.
     pub fn apart<T>(&self, part: impl FnOnce(&Self) -> T) -> (T, Vec<Gap>) {
-        let inner = Self { guest: self.guest, options: self.options, reads: self.reads, gaps: RefCell::default() };
+        let (gaps, indexes) = (RefCell::default(), self.indexes.clone());
+        let inner = Self { guest: self.guest, options: self.options, reads: self.reads, gaps, indexes };
         let result = part(&inner);
         (result, inner.gaps.into_inner().order)
+    }
+
+    /// Module folders by name, made once.
+    pub(super) fn indexes(&self) -> &Indexes {
+        &self.indexes
     }
 
     fn declared(&self, name: FactName) {

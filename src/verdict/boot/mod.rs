@@ -12,6 +12,7 @@ mod table;
 pub use cmdline::{Cmdline, Detour, is_network_root, words};
 pub use refusal::unword;
 pub use root::{root_driver, root_filesystem, root_volume};
+pub(super) use shelf::Indexes;
 pub use shelf::{File, Missing, Place, Shelf, module_name, place_of};
 pub use table::{BootRow, BootTable, boot_table};
 

@@ -1,6 +1,7 @@
 //! Whether a module is part of the kernel: modules.builtin, or the kernel's configuration where there is no such list.
 
 use super::Shelf;
+use super::index::Folder;
 use crate::fact::Gap;
 use crate::verdict::{Evidence, View};
 
@@ -20,19 +21,25 @@ impl<'a> Shelf<'_, 'a> {
     /// neither says otherwise. Every option asked for is a tristate, so that modules.builtin lists it when it is `y`.
     pub(super) fn built_in(&self, module: &str) -> Option<Evidence> {
         let option = self.option(module);
-        match (self.builtin.get(module), option) {
+        match (self.list_with(module), option) {
             (Some(_), Some((value, _))) if value != "y" => None,
             (Some(path), _) => {
                 let found = format!("{module} is built in (modules.builtin of {})", self.version);
-                Some(Evidence::at(path.clone(), found))
+                Some(Evidence::at(path, found))
             }
-            (None, Some(("y", line))) if !self.has_builtin => {
+            (None, Some(("y", line))) if self.builtin.is_empty() => {
                 let config = self.kernel.config.known()?.as_ref()?;
                 let found = format!("{module} is built in ({}=y)", option_of(module)?);
                 Some(Evidence::at(config.path.clone(), found).line(line))
             }
             (None, _) => None,
         }
+    }
+
+    /// The first list that has `module`.
+    fn list_with(&self, module: &str) -> Option<&str> {
+        let has = |index: &Folder<'_>| index.builtin().is_some_and(|names| names.contains(module));
+        self.builtin.iter().find(|(_, index)| has(index)).map(|(path, _)| path.as_str())
     }
 
     /// What the kernel's config says of `module`.
@@ -49,14 +56,14 @@ impl<'a> Shelf<'_, 'a> {
         for tree in self.trees().chain(root) {
             view.need(&tree.builtin);
         }
-        let is_in_list = self.builtin.contains_key(module);
+        let is_in_list = self.list_with(module).is_some();
         match self.option(module) {
-            Some((value, _)) if self.has_builtin && is_in_list != (value == "y") => {
+            Some((value, _)) if !self.builtin.is_empty() && is_in_list != (value == "y") => {
                 let reason =
                     format!("modules.builtin and the kernel's config disagree on whether {module} is built in");
                 view.miss(Gap::at(self.kernel.path.clone(), reason));
             }
-            None if !self.has_builtin => {
+            None if self.builtin.is_empty() => {
                 view.need(&self.kernel.config);
                 let reason = format!(
                     "whether {module} is built in cannot be said: there is no modules.builtin of {} and no config that names it",

@@ -54,7 +54,9 @@ impl Shelf<'_, '_> {
     fn has_like(&self, name: &str) -> bool {
         let is_like =
             |module: &str| module.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
-        self.builtin.keys().any(|module| is_like(module)) || self.files.keys().any(|module| is_like(module))
+        let is_built_in =
+            self.builtin.iter().any(|(_, index)| index.builtin().into_iter().flatten().any(|module| is_like(module)));
+        is_built_in || self.trees.iter().any(|(_, index)| index.modules().any(|module| is_like(module)))
     }
 }
 

@@ -2,14 +2,16 @@
 
 mod builtin;
 mod closure;
+mod index;
 
 pub use closure::Missing;
+pub(in crate::verdict) use index::Indexes;
 
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{Initrd, Kernel, ModprobeRule, Module, ModuleLoad, ModuleTree};
 use crate::verdict::{Evidence, View};
+use index::Folder;
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
 /// Where a module is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +41,8 @@ pub struct Shelf<'v, 'a> {
     view: &'v View<'a>,
     kernel: &'a Kernel,
     version: &'a str,
-    trees: Vec<&'a ModuleTree>,
+    /// The folders of its version, with the initrd they are in.
+    trees: Vec<(Option<&'a str>, Folder<'a>)>,
     /// Lists that may hide a folder.
     lists: Vec<&'a Listing<ModuleTree>>,
     /// The initrds.
@@ -50,12 +53,8 @@ pub struct Shelf<'v, 'a> {
     doubt: Option<Gap>,
     /// Why the indexes of the initrds' folders may not be those that modprobe reads.
     rivals: Option<Gap>,
-    files: HashMap<Cow<'a, str>, File<'a>>,
-    /// What was read of the files, by archive and path.
-    records: HashMap<(Option<&'a str>, &'a str), &'a Module>,
-    /// Built-in modules, and the list that says so.
-    builtin: HashMap<&'a str, String>,
-    has_builtin: bool,
+    /// Lists of built-in modules, and where they are.
+    builtin: Vec<(String, Folder<'a>)>,
 }
 
 impl<'v, 'a> Shelf<'v, 'a> {
@@ -71,13 +70,10 @@ impl<'v, 'a> Shelf<'v, 'a> {
             is_late: false,
             doubt: None,
             rivals: None,
-            files: HashMap::new(),
-            records: HashMap::new(),
-            builtin: HashMap::new(),
-            has_builtin: false,
+            builtin: Vec::new(),
         };
         if let Some(tree) = shelf.root_tree() {
-            shelf.add_builtin(tree, &format!("{}/modules.builtin", tree.path));
+            shelf.add_builtin(tree, format!("{}/modules.builtin", tree.path));
         }
         shelf
     }
@@ -94,7 +90,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
                 self.rivals = Some(Gap::at(path.clone(), reason));
             }
             self.add(tree, Some(path));
-            self.add_builtin(tree, path);
+            self.add_builtin(tree, path.clone());
         }
         Some(())
     }
@@ -115,33 +111,28 @@ impl<'v, 'a> Shelf<'v, 'a> {
         };
     }
 
-    /// Of several files of one module the one that the index names.
     fn add(&mut self, tree: &'a ModuleTree, archive: Option<&'a str>) {
-        self.trees.push(tree);
-        let files = tree.files.known().map(|files| files.items.as_slice()).unwrap_or_default();
-        let modules = tree.modules.known().map(|modules| modules.items.as_slice()).unwrap_or_default();
-        let listed: HashSet<&String> = files.iter().collect();
-        let indexed = modules.iter().filter(|module| module.is_indexed.known() == Some(&true));
-        for path in indexed.map(|module| &module.path).filter(|path| listed.contains(path)).chain(files) {
-            if let Some(name) = module_name(path) {
-                self.files.entry(name).or_insert(File { archive, tree, path });
-            }
-        }
-        self.records.extend(modules.iter().map(|record| ((archive, record.path.as_str()), record)));
+        self.trees.push((archive, self.view.indexes().of(tree)));
     }
 
-    fn add_builtin(&mut self, tree: &'a ModuleTree, path: &str) {
-        if let Some(Some(names)) = tree.builtin.known() {
-            self.has_builtin = true;
-            for name in names {
-                self.builtin.entry(name).or_insert_with(|| path.to_owned());
-            }
+    fn add_builtin(&mut self, tree: &'a ModuleTree, path: String) {
+        let index = self.view.indexes().of(tree);
+        if index.builtin().is_some() {
+            self.builtin.push((path, index));
         }
+    }
+
+    /// The file of `module` in the first folder that has one.
+    fn file(&self, module: &str) -> Option<File<'a>> {
+        let of = |(archive, index): &(Option<&'a str>, Folder<'a>)| {
+            Some(File { archive: *archive, tree: index.tree, path: index.file(module)? })
+        };
+        self.trees.iter().find_map(of)
     }
 
     /// The folders of this kernel's version.
     pub fn trees(&self) -> impl Iterator<Item = &'a ModuleTree> {
-        self.trees.iter().copied()
+        self.trees.iter().map(|(_, folder)| folder.tree)
     }
 
     fn root_tree(&self) -> Option<&'a ModuleTree> {
@@ -154,10 +145,8 @@ impl<'v, 'a> Shelf<'v, 'a> {
         if let Some(proof) = self.built_in(module) {
             return Some(Place::BuiltIn(proof));
         }
-        if let Some(file) = self.files.get(module)
-            && !self.is_hidden(file)
-        {
-            return Some(Place::File(*file));
+        if let Some(file) = self.file(module).filter(|file| !self.is_hidden(file)) {
+            return Some(Place::File(file));
         }
         self.view.certain(|view| {
             self.looked_at_builtin(view, module);
@@ -167,14 +156,14 @@ impl<'v, 'a> Shelf<'v, 'a> {
     }
 
     /// Whether modprobe does not find this file.
-    fn is_hidden(&self, file: &File<'_>) -> bool {
-        let module = self.records.get(&(file.archive, file.path));
+    fn is_hidden(&self, file: &File<'a>) -> bool {
+        let module = self.read_of(file);
         module.is_some_and(|module| module.is_indexed.known() == Some(&false))
     }
 
     /// What to say of a module whose file is there where modprobe does not find it.
     pub fn hidden(&self, module: &str) -> Option<String> {
-        let file = self.files.get(module).filter(|file| self.is_hidden(file))?;
+        let file = self.file(module).filter(|file| self.is_hidden(file))?;
         let folder = &file.tree.path;
         Some(format!("modprobe does not find {}: {folder}/modules.dep.bin lacks it or what it needs", file.path))
     }
@@ -184,7 +173,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
         for list in &self.lists {
             view.all(list);
         }
-        for tree in &self.trees {
+        for tree in self.trees() {
             if let Some(files) = view.need(&tree.files) {
                 view.all(files);
             }
@@ -196,7 +185,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
 
     /// What was read of a module file; `None` keeps the gap.
     pub fn record(&self, file: &File<'a>) -> Option<&'a Module> {
-        let Some(record) = self.records.get(&(file.archive, file.path)).copied() else {
+        let Some(record) = self.read_of(file) else {
             let records = self.view.need(&file.tree.modules)?;
             if self.view.certain(|view| view.all(records).len()).is_some() {
                 self.view.miss(Gap::at(place_of(file), format!("what {} depends on was not read", file.path)));
@@ -256,12 +245,14 @@ impl<'v, 'a> Shelf<'v, 'a> {
 
     /// What was read of a module file, however it is loaded; gaps are nobody's.
     pub fn read_of(&self, file: &File<'a>) -> Option<&'a Module> {
-        self.records.get(&(file.archive, file.path)).copied()
+        let (_, index) = self.trees.iter().find(|(_, index)| std::ptr::eq(index.tree, file.tree))?;
+        index.record(file.path)
     }
 
     /// Whether another module that was read brings `module` along.
     pub fn is_brought(&self, module: &str) -> bool {
-        self.records.values().any(|record| record.depends.iter().any(|needs| needs == module))
+        let brings = |record: &Module| record.depends.iter().any(|needs| needs == module);
+        self.trees.iter().any(|(_, index)| index.records().iter().any(brings))
     }
 
     /// Whether it is the running system's shelf, not the initrd's.
