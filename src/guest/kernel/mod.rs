@@ -37,7 +37,10 @@ pub fn read(root: &Root, path: &str, limits: &Limits) -> Kernel {
         Err(error) => Fact::Unknown(error.clone().into()),
     };
     let claimed = front.as_ref().map(|front| claimed_size(front)).map_err(Clone::clone);
-    let header = front.and_then(|front| parse_header(&front)).map_err(|error| error.at(path));
+    let header = front.and_then(|front| parse_header(&front)).map_err(|error| match error.kind {
+        ErrorKind::NotFound => error.because("there is no such file").at(path),
+        _ => error.at(path),
+    });
     let (version, architecture) = match header {
         Ok(header) => (header.version, header.architecture),
         Err(error) => (Fact::Unknown(error.clone().into()), Fact::Unknown(error.into())),
