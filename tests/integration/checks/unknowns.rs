@@ -16,6 +16,7 @@ const UNREAD: &[(&str, &str)] = &[
     ("/os", "properties read it, no check does"),
     ("/boot_entries/*/firmware", "a property reads it, no check does"),
     ("/kernels/*/config", "read only where no modules.builtin decides"),
+    ("/kernels/*/initramfs", "asked where no attempt of an entry has an initrd; here each has one"),
     ("/initrds/*/size", "only reported"),
     ("/initrds/*/module_loads", "asked where a driver is in a blacklist or leads from no alias; here none is"),
     ("/module_loads", "asked where a driver is in a blacklist or leads from no alias; here none is"),
