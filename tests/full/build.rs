@@ -1,10 +1,78 @@
 //! Images beyond the two that the first tier builds.
 
-use crate::table::{DEBIAN_12, compare, debian};
+use crate::common::{bootworthy, fixture, image};
+use crate::table::{DEBIAN_12, Exception, compare, debian, report};
+use crate::variants;
+use serde_json::{Value, json};
 
 /// dracut leaves virtio_net to the root tree, and the image boots all the same: a warning, and nothing is withheld.
 #[test]
 fn debian_12_with_dracut() {
     let net = ("initrd-virtio-net", "fail", "warning", "virtio_net.ko is not in this initrd");
     compare("debian12_dracut", &[&[net], DEBIAN_12].concat(), &debian("12", 2, false));
+}
+
+/// The generic kernel has i6300esb, and the device line is no comment: nothing is left to complain of.
+#[test]
+fn debian_12_generic_kernel_with_the_watchdog_device_set() {
+    compare("debian12_generic", &[], &debian("12", 2, true));
+}
+
+/// What Debian's own cloud images lack.
+const STOCK: &[Exception] = &[
+    ("agent-installed", "fail", "error", "the package qemu-guest-agent is not installed"),
+    ("agent-started", "n/a", "error", "there is no agent to start"),
+    ("agent-freeze-allowed", "n/a", "note", "no unit runs the guest agent"),
+    ("agent-password-allowed", "n/a", "note", "no unit runs the guest agent"),
+    ("watchdog-installed", "fail", "error", "the package watchdog is not installed"),
+    ("watchdog-armed", "fail", "error", "there is no unit watchdog.service"),
+    ("watchdog-single-owner", "n/a", "warning", "nothing feeds the watchdog"),
+    ("irqbalance-enabled", "fail", "note", "there is no unit irqbalance.service"),
+];
+
+fn stock(version: &str, min_disk: u64) -> Value {
+    let mut earned = debian(version, min_disk, false);
+    earned.as_object_mut().unwrap().remove("hw_qemu_guest_agent");
+    earned
+}
+
+#[test]
+fn debian_12_stock() {
+    let driver = [
+        ("watchdog-driver", "fail", "error", "CONFIG_I6300ESB_WDT is not set"),
+        ("watchdog-loadable", "n/a", "error", "there is no driver to load"),
+    ];
+    compare("debian12_stock", &[STOCK, &driver].concat(), &stock("12", 2));
+}
+
+#[test]
+fn debian_13_stock() {
+    compare("debian13_stock", STOCK, &stock("13", 3));
+}
+
+/// The golden facts are trimmed, and a kernel may have been updated since: what they say must be what the image says.
+#[test]
+fn golden_facts_are_those_of_the_image() {
+    for (golden, name) in [("debian-12", "debian12_stock"), ("debian-13", "debian13_stock")] {
+        let facts = fixture(&format!("guests/stock/{golden}.json"));
+        for profile in ["openstack", "bootable", "strict"] {
+            let judged = |from: &[&str]| {
+                let run = bootworthy([&["check", "--format", "json", "--profile", profile], from].concat());
+                let report: Value = serde_json::from_str(&run.stdout).unwrap();
+                let checks = report["checks"].as_array().unwrap().iter();
+                let verdicts: Vec<Value> =
+                    checks.map(|check| json!([check["id"], check["verdict"], check["severity"]])).collect();
+                json!([run.code, verdicts, report["properties"], report["withheld"]])
+            };
+            let kept = judged(&["--facts", facts.to_str().unwrap()]);
+            assert_eq!(kept, judged(&[image(name).to_str().unwrap()]), "{name} {profile}; run tests/images/golden");
+        }
+    }
+}
+
+/// The variants of the small image, on a real one whose drivers are in other places.
+#[test]
+fn variants_of_debian_13() {
+    assert_eq!(report("debian13")["result"], "fit");
+    variants::run(&image("debian13"));
 }

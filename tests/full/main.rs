@@ -10,3 +10,5 @@ mod common;
 mod loaders;
 #[path = "../integration/table.rs"]
 mod table;
+#[path = "../integration/variants/mod.rs"]
+mod variants;

@@ -26,6 +26,7 @@ mod readers_initrd;
 mod readers_modprobe;
 mod readers_systemd;
 mod services;
+mod stock;
 mod readers_login;
 mod table;
 mod unsafe_images;

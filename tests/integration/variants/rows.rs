@@ -405,13 +405,15 @@ pub const ROWS: &[Variant] = &[
     )
     .withholds(&["hw_watchdog_action"]),
     row(
-        "the watchdog's driver is not there",
+        "the watchdog's driver is neither in the root tree nor in the initrd",
         |disk| {
             let path = format!("/usr/lib/modules/{}/kernel/drivers/watchdog/i6300esb.ko.xz", disk.release());
             disk.remove(&path);
+            without(disk, "i6300esb");
         },
         &[("watchdog-driver", "fail"), ("watchdog-loadable", "n/a")],
     )
+    .tells(INITRD_CHECKS)
     .withholds(&["hw_watchdog_action"]),
     row(
         "irqbalance is not enabled",
