@@ -44,6 +44,7 @@ fn properties(feature: &Feature) -> Part {
         let role = match property.role {
             Role::Earned | Role::Proof => "",
             Role::Helps => " (not needed)",
+            Role::Instead => " (another way)",
             Role::Choice => " (optional)",
         };
         (name, format!("{}{role}", property.effect))

@@ -1,5 +1,7 @@
 //! Images beyond the two that the first tier builds.
 
+use crate::common::{bootworthy, image};
+use crate::sheet::debian_12;
 use crate::table::{compare, debian};
 
 /// dracut leaves virtio_net to the root tree, and the image boots all the same: a warning, and nothing is withheld.
@@ -7,4 +9,11 @@ use crate::table::{compare, debian};
 fn debian_12_with_dracut() {
     let net = ("initrd-virtio-net", "fail", "warning", "virtio_net.ko is not in this initrd");
     compare("debian12_dracut", &[net], &debian("12", 2));
+}
+
+/// The same kernel as Debian 12's, and the same rows.
+#[test]
+fn features_of_debian_12_with_dracut() {
+    let run = bootworthy(["features", "--format", "json", image("debian12_dracut").to_str().unwrap()]);
+    debian_12(&serde_json::from_str(&run.stdout).unwrap(), "debian12_dracut");
 }

@@ -8,5 +8,7 @@ mod build;
 #[path = "../integration/common.rs"]
 mod common;
 mod loaders;
+#[path = "../integration/sheet.rs"]
+mod sheet;
 #[path = "../integration/table.rs"]
 mod table;

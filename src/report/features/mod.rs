@@ -102,7 +102,7 @@ fn row(state: &State, verbosity: Verbosity) -> Row {
     let first_choice = choices.next().map(|property| property.key);
     let is_shown = |property: &&PropertyState| match property.role {
         Role::Earned | Role::Proof => true,
-        Role::Helps => is_all,
+        Role::Helps | Role::Instead => is_all,
         Role::Choice => is_all || first_choice == Some(property.key),
     };
     let properties = state.properties.iter().filter(is_shown).map(property).collect();
@@ -175,16 +175,16 @@ fn write_missing(page: &mut Page, sheet: &Sheet, verbosity: Verbosity) {
         }
     }
     for (missing, features) in told {
-        let (label, colour) = match missing.word {
-            Word::Unknown => ("unknown", Colour::Magenta),
-            _ => ("no", Colour::Red),
+        let (label, colour, next) = match missing.word {
+            Word::Unknown => ("unknown", Colour::Magenta, "next"),
+            _ => ("no", Colour::Red, "fix"),
         };
         let head = page.painted(colour, &format!("{label}[{}]", missing.id));
         page.line("");
         page.line(&format!("{head} {}: {}", features.join(", "), escape(&missing.title)));
         page.folded("   |  ", &escape(&missing.reason));
         for fix in missing.fix.split('\n').filter(|fix| !fix.is_empty()) {
-            page.folded("   = fix: ", &escape(fix));
+            page.folded(&format!("   = {next}: "), &escape(fix));
         }
     }
     if verbosity == Verbosity::Verbose {

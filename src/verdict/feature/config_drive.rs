@@ -19,7 +19,7 @@ pub(super) const FEATURE: Feature = Feature {
         ImageProperty {
             key: "hw_cdrom_bus",
             value: "scsi",
-            role: Role::Helps,
+            role: Role::Instead,
             effect: "the drive hangs on virtio-scsi, beside hw_scsi_model=virtio-scsi; otherwise on ide (pc), sata (q35) or scsi (aarch64)",
         },
     ],

@@ -87,6 +87,8 @@ pub enum Role {
     Proof,
     /// The feature is there without it.
     Helps,
+    /// Another way where the rule of the [`Role::Proof`] does not hold; the image is ready only for whoever sets it.
+    Instead,
     /// Nothing in an image speaks for or against it: whoever runs the cloud decides.
     Choice,
 }

@@ -128,6 +128,14 @@ fn state(
     for property in feature.properties.iter().filter(|property| property.role == Role::Proof) {
         missing.extend(of_key(&property).and_then(|forced| unearned(forced, &missing, guest)));
     }
+    let instead = feature.properties.iter().filter(|property| property.role == Role::Instead);
+    for other in instead.filter_map(|property| of_key(&property)).filter(|forced| forced.word == Word::Pass) {
+        for missing in missing.iter_mut().filter(|missing| feature.properties.iter().any(|own| own.key == missing.id)) {
+            let way =
+                format!("Or set {0}, which this image has earned (bootworthy properties --with {0}).", other.text);
+            missing.fix = format!("{}\n{way}", missing.fix);
+        }
+    }
     let properties = feature.properties.iter().map(|property| standing(property, of_key(&property), is_set)).collect();
     let image = match feature.side {
         Side::Free => ImageState::Free,
