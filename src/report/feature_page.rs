@@ -7,7 +7,8 @@ use crate::verdict::feature::{FEATURES, Feature, Former, ImageProperty, NovaOpti
 /// Every feature with what it is.
 pub fn list_features() -> String {
     let width = FEATURES.iter().map(|feature| feature.name.len()).max().unwrap_or(0);
-    FEATURES.iter().map(|feature| format!("{:width$}  {}\n", feature.name, feature.summary)).collect()
+    let row = |feature: &Feature| format!("{:width$}  {}\n", feature.name, feature.summary);
+    FEATURES.iter().map(row).collect()
 }
 
 pub(super) fn page(feature: &'static Feature) -> Page {

@@ -108,10 +108,11 @@ fn row(state: &State, verbosity: Verbosity) -> Row {
     let properties = state.properties.iter().filter(is_shown).map(property).collect();
     let specs = state.feature.flavor.iter().map(|spec| format!("{}={}", spec.key, spec.value)).collect();
     let options = state.feature.nova.iter();
-    let options = match is_all {
-        true => options.map(|option| format!("{} = {}", option.full_name(), option.value)).collect(),
-        false => options.map(NovaOption::full_name).collect(),
+    let spelled = |option: &NovaOption| {
+        let value = if is_all { format!(" = {}", option.value) } else { String::new() };
+        option.full_name() + &value
     };
+    let options = options.map(spelled).collect();
     vec![
         vec![state.feature.name.to_owned()],
         vec![word(state.image).to_owned()],

@@ -3,7 +3,7 @@
 use super::{FEATURES, Feature, ImageProperty, Role, Side};
 use crate::guest::Guest;
 use crate::verdict::check::{self, CHECKS};
-use crate::verdict::property::{Choice, Forced, PROPERTIES, Set, claims};
+use crate::verdict::property::{Choice, Forced, PROPERTIES, SAFE, Set, claims};
 use crate::verdict::{Judgement, Options, Verdict, Word, boot};
 
 type Judged = [(&'static str, Judgement)];
@@ -124,9 +124,14 @@ fn state(
     is_set: &dyn Fn(&str, &str) -> bool,
 ) -> State {
     let of_key = |property: &&ImageProperty| forced.iter().find(|forced| forced.key == property.key);
-    let mut missing: Vec<Missing> = feature.needs.iter().filter_map(|id| unmet(id, guest, judged)).collect();
-    for property in feature.properties.iter().filter(|property| property.role == Role::Proof) {
-        missing.extend(of_key(&property).and_then(|forced| unearned(forced, &missing, guest)));
+    let judges = |property: &&ImageProperty| matches!(property.role, Role::Earned | Role::Proof);
+    let needs = Some(SAFE).filter(|_| feature.side == Side::Judged).into_iter().chain(feature.needs.iter().copied());
+    let mut missing: Vec<Missing> = needs.filter_map(|id| unmet(id, guest, judged)).collect();
+    for forced in feature.properties.iter().filter(judges).filter_map(|property| of_key(&property)) {
+        let is_told = |told: &Missing| Some(told.id) == forced.check;
+        if !missing.iter().any(is_told) {
+            missing.extend(unearned(forced, guest, judged));
+        }
     }
     let instead = feature.properties.iter().filter(|property| property.role == Role::Instead);
     for other in instead.filter_map(|property| of_key(&property)).filter(|forced| forced.word == Word::Pass) {
@@ -183,19 +188,24 @@ fn place(judgement: &Judgement) -> Option<String> {
     Some(evidence.path.as_ref().map_or(reason.clone(), |path| format!("{path}{line}: {reason}")))
 }
 
-/// A property whose own rule judges the image; a check that is told of already needs no second word.
-fn unearned(forced: &Forced, told: &[Missing], guest: &Guest) -> Option<Missing> {
-    let is_told = forced.check.is_some_and(|check| told.iter().any(|missing| missing.id == check));
-    if is_told || !matches!(forced.word, Word::Fail | Word::Unknown) {
-        return None;
+/// A property that is not earned: by a check, or by its own rule.
+fn unearned(forced: &Forced, guest: &Guest, judged: &Judged) -> Option<Missing> {
+    let verb = match forced.word {
+        Word::Fail => "is not earned",
+        Word::Unknown => "is not proved",
+        Word::Pass | Word::NotApplicable => return None,
+    };
+    if let Some(check) = forced.check {
+        return unmet(check, guest, judged);
     }
     let row = PROPERTIES.iter().find(|property| property.key == forced.key);
-    let own = || row.map(|property| property.fix.to_owned()).unwrap_or_default();
-    let fix = forced.check.and_then(check::find).map_or_else(own, |check| check.fix_for(guest).to_owned());
-    let verb = if forced.word == Word::Fail { "is not earned" } else { "is not proved" };
-    let title = format!("{} {verb}", forced.text);
-    let reason = forced.reason.clone();
-    Some(Missing { id: forced.check.unwrap_or(forced.key), word: forced.word, title, reason, fix })
+    Some(Missing {
+        id: forced.key,
+        word: forced.word,
+        title: format!("{} {verb}", forced.text),
+        reason: forced.reason.clone(),
+        fix: row.map(|property| property.fix.to_owned()).unwrap_or_default(),
+    })
 }
 
 fn standing(property: &ImageProperty, forced: Option<&Forced>, is_set: &dyn Fn(&str, &str) -> bool) -> PropertyState {

@@ -51,7 +51,7 @@ fn every_name_resolves() {
             let is_other = OTHER_PROPERTIES.contains(&property.key);
             assert!(own.is_empty() == is_other && is_other == (property.role == Role::Choice), "{name}: {property:?}");
             if !is_other {
-                let text = super::state::wish(property);
+                let text = state::wish(property);
                 assert_eq!(Choice::default().add(&text), Ok(()), "{name}: {text}");
             }
         }
