@@ -159,13 +159,13 @@ fn debian_12_cloud_kernel() {
     debian_12(&sheet, "debian12");
 }
 
-/// Its kernel has the watchdog's driver; sr_mod and isofs, but no driver of an ide or sata bus.
+/// Its kernel has the watchdog's driver, and those of an ide and a sata CD-ROM.
 #[test]
 fn debian_13_cloud_kernel() {
     let sheet = json(&bootworthy(["features", "--format", "json", image("debian13").to_str().unwrap()]));
     let ready = |name| (name, "ready", &[][..]);
-    let [scsi, discard, agent, queues, watchdog, uefi] =
-        ["virtio-scsi", "discard", "guest-agent", "multiqueue", "watchdog", "uefi"].map(ready);
-    let drive = ("config-drive", "missing", &["img_config_drive"][..]);
+    let [scsi, discard, agent, queues, watchdog, uefi, drive] =
+        ["virtio-scsi", "discard", "guest-agent", "multiqueue", "watchdog", "uefi", "config-drive"].map(ready);
     compare(&sheet, "debian13", &[scsi, discard, agent, queues, watchdog, uefi, SIGNATURES, drive]);
+    assert_eq!(row(&sheet, "config-drive").2[0], "img_config_drive=mandatory earned");
 }
