@@ -156,8 +156,8 @@ fn features_page() -> String {
         `bootworthy features IMAGE` says which of them an image is ready for.\n\n\
         | feature | checks of the image | image properties | flavor | nova.conf |\n|---|---|---|---|---|\n"
             .to_owned();
-    FEATURES.iter().for_each(|feature| text += &sides(feature));
-    FEATURES.iter().for_each(|feature| text += &section(feature.name));
+    text += &FEATURES.iter().map(sides).collect::<String>();
+    text += &FEATURES.iter().map(|feature| section(feature.name)).collect::<String>();
     text
 }
 
