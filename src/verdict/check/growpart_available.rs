@@ -198,8 +198,9 @@ fn by_cloud_init<'a>(view: &View<'a>, module: &str) -> Option<Result<&'a CloudIn
             return Some(Err(Evidence::of("cloud-init, which would grow the root, is not installed")));
         }
         CloudInitState::Stopped(stops) => {
-            let first = stops.into_iter().next().map(|stop| stop.found).unwrap_or_default();
-            return Some(Err(Evidence::of(format!("cloud-init, which would grow the root, does not run: {first}"))));
+            let first = stops.into_iter().next().unwrap_or_default();
+            let found = format!("cloud-init, which would grow the root, does not run: {}", first.found);
+            return Some(Err(Evidence { found, ..first }));
         }
     }
     let settings = view.cloud_init()?;

@@ -192,11 +192,8 @@ fn withholds(id: &str) -> Vec<&'static str> {
         | "initrd-virtio-scsi"
         | "initrd-kernel-match"
         | "fstab-stable-ids"
+        | "initrd-root-filesystem"
         | "fstab-targets-exist" => bus.to_vec(),
-        // Joins the boot set when it exists.
-        "initrd-root-filesystem" if COMING.contains(&id) => Vec::new(),
-        "initrd-root-filesystem" => bus.to_vec(),
-        "module-not-blacklisted" if COMING.contains(&id) => vec!["hw_vif_multiqueue_enabled=true"],
         // As the module that it names.
         "initrd-module-closure" | "module-not-blacklisted" => [&bus[..], &["hw_vif_multiqueue_enabled=true"]].concat(),
         "initrd-virtio-net" | "multiqueue-kernel" => vec!["hw_vif_multiqueue_enabled=true"],

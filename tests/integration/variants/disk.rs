@@ -94,6 +94,10 @@ impl Disk {
         self.debugfs(&format!("rm {path}\n"));
     }
 
+    pub fn mkdir(&self, path: &str) {
+        self.debugfs(&format!("mkdir {path}\n"));
+    }
+
     pub fn link(&self, path: &str, target: &str) {
         self.debugfs(&format!("symlink {path} {target}\n"));
     }
