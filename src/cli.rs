@@ -1,6 +1,6 @@
 //! The command line: lists the commands, no logic.
 
-use crate::command::{EXIT_CODES, check, checks, explain, initrd, inspect, properties};
+use crate::command::{EXIT_CODES, check, checks, explain, features, initrd, inspect, properties};
 use clap::{Parser, Subcommand};
 
 /// Will this Linux image boot and behave in OpenStack, and which Glance properties has it earned?
@@ -19,13 +19,15 @@ pub enum Command {
     Check(check::Args),
     /// Print the Glance properties that an image has earned
     Properties(properties::Args),
+    /// Tell which features an image is ready for, and what else each takes
+    Features(features::Args),
     /// Print the facts of an image as JSON
     Inspect(inspect::Args),
     /// Look into initrd files: segments, modules, the four virtio drivers
     Initrd(initrd::Args),
     /// List the checks
     Checks(checks::Args),
-    /// Tell why a check or property matters and how to mend it
+    /// Tell why a check, property or feature matters and how to mend it
     Explain(explain::Args),
     /// Read one image for the parent process
     #[command(hide = true)]

@@ -2,28 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::limits::{GIB, KIB, MIB};
+use crate::verdict::feature::{self, FEATURES};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
 /// The `schema` of recipes.
 pub const SCHEMA: &str = "bootworthy.recipe/1";
-
-/// Features that a recipe may ask for.
-pub const FEATURES: &[&str] = &[
-    "config-drive",
-    "cpu-pinning",
-    "cpu-topology",
-    "discard",
-    "guest-agent",
-    "multiqueue",
-    "nested-virtualisation",
-    "secure-boot",
-    "soft-delete",
-    "uefi",
-    "vgpu",
-    "virtio-scsi",
-    "watchdog",
-];
 
 /// What an image shall be.
 #[derive(Debug, Deserialize)]
@@ -36,7 +20,7 @@ pub struct Recipe {
     /// One line for people.
     #[serde(default)]
     pub description: String,
-    /// Names of [`FEATURES`].
+    /// Names of [`crate::verdict::feature::FEATURES`].
     #[serde(default)]
     pub features: Vec<String>,
     /// Where the packages come from.
@@ -193,8 +177,9 @@ impl Recipe {
         if self.name.is_empty() || self.name.starts_with(['-', '.']) || !self.name.chars().all(is_plain) {
             return wrong(format!("name is {:?}, expected lower-case letters, digits, '-' and '.'", self.name));
         }
-        if let Some(feature) = self.features.iter().find(|feature| !FEATURES.contains(&feature.as_str())) {
-            return wrong(format!("there is no feature {feature:?}; there are {}", FEATURES.join(", ")));
+        if let Some(feature) = self.features.iter().find(|name| feature::find(name).is_none()) {
+            let known: Vec<&str> = FEATURES.iter().map(|feature| feature.name).collect();
+            return wrong(format!("there is no feature {feature:?}; there are {}", known.join(", ")));
         }
         if self.boot.firmware.is_empty() {
             return wrong("boot.firmware is empty, expected \"bios\", \"uefi\" or both".to_owned());

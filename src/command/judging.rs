@@ -4,7 +4,8 @@ use super::Usage;
 use crate::report::nearest;
 use crate::verdict::Options;
 use crate::verdict::check::{CHECKS, COMING};
-use crate::verdict::profile::{self, FEATURES, PROFILES, Profile, Severity};
+use crate::verdict::feature;
+use crate::verdict::profile::{self, PROFILES, Profile, Severity};
 use crate::verdict::property::{Choice, PROPERTIES, Refusal, Set};
 use clap::builder::PossibleValuesParser;
 
@@ -16,7 +17,7 @@ pub(super) struct Judging {
     #[arg(long, value_name = "PROFILE", default_value = "openstack", value_parser = PossibleValuesParser::new(PROFILES.iter().map(|profile| profile.name)))]
     profile: String,
     /// A feature that must be there, besides the profile's (repeatable)
-    #[arg(long, value_name = "FEATURE", value_parser = PossibleValuesParser::new(FEATURES.iter().map(|feature| feature.name)))]
+    #[arg(long, value_name = "FEATURE", value_parser = PossibleValuesParser::new(feature::requirable().map(|feature| feature.name)))]
     require: Vec<String>,
     /// A module that must be in the initrd even where the root tree would do (repeatable)
     #[arg(long, value_name = "MODULE")]
@@ -61,7 +62,7 @@ impl Judging {
         let profile =
             profile::find(&self.profile).ok_or_else(|| Usage(format!("there is no profile {:?}", self.profile)))?;
         let is_asked = |name: &&str| self.require.iter().any(|required| required == name);
-        let features: Vec<&'static str> = FEATURES.iter().map(|feature| feature.name).filter(is_asked).collect();
+        let features: Vec<&'static str> = feature::requirable().map(|feature| feature.name).filter(is_asked).collect();
         Ok(profile.clone().requiring(&features))
     }
 

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod checks;
 pub mod explain;
+pub mod features;
 mod images;
 pub mod initrd;
 pub mod inspect;

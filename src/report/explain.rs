@@ -1,12 +1,14 @@
-//! What a check or property is about: `bootworthy checks` and `bootworthy explain`.
+//! What a check, property or feature is about: `bootworthy checks` and `bootworthy explain`.
 
+use super::feature_page;
 use crate::verdict::Weight;
 use crate::verdict::check::{self, CHECKS, COMING, Check};
+use crate::verdict::feature::{self, FEATURES};
 use crate::verdict::profile::{self, PROFILES, Profile};
 use crate::verdict::property::{self, PROPERTIES, Property, Values};
 use std::fmt::Write as _;
 
-/// There is no check or property of this name.
+/// There is no check, property or feature of this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotKnown {
     /// The known name that is nearest, if one is near.
@@ -35,7 +37,7 @@ pub fn list_properties() -> String {
     text
 }
 
-/// What is told of a check or a property.
+/// What is told of a check, a property or a feature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// Id or key.
@@ -57,7 +59,7 @@ pub struct Part {
     pub rows: Vec<(String, String)>,
 }
 
-/// Why a check exists, how it is detected and mended, or what earns a property.
+/// Why a check exists, how it is detected and mended, what earns a property, or the sides of a feature.
 ///
 /// # Errors
 /// When there is no such name; the nearest known one comes along.
@@ -69,11 +71,15 @@ pub fn page(name: &str) -> Result<Page, NotKnown> {
     if let Some(first) = rows.first() {
         return Ok(property_page(first, &rows));
     }
+    if let Some(feature) = feature::find(name) {
+        return Ok(feature_page::page(feature));
+    }
     if let Some(id) = COMING.iter().find(|id| **id == name) {
         return Ok(Page { name: id, summary: "not checked by this version", parts: Vec::new() });
     }
     let keys = PROPERTIES.iter().map(|property| property.key);
-    Err(NotKnown { nearest: nearest(name, CHECKS.iter().map(|check| check.id).chain(keys)) })
+    let features = FEATURES.iter().map(|feature| feature.name);
+    Err(NotKnown { nearest: nearest(name, CHECKS.iter().map(|check| check.id).chain(keys).chain(features)) })
 }
 
 /// The page as text for people.
@@ -94,7 +100,7 @@ pub fn explain(name: &str) -> Result<String, NotKnown> {
     Ok(text)
 }
 
-fn part(head: impl Into<String>, text: impl Into<String>) -> Part {
+pub(super) fn part(head: impl Into<String>, text: impl Into<String>) -> Part {
     Part { head: head.into(), text: text.into(), rows: Vec::new() }
 }
 
@@ -225,6 +231,7 @@ mod tests {
             ("initrd-virtio-scs", Some("initrd-virtio-scsi")),
             ("fstab-stabel-ids", Some("fstab-stable-ids")),
             ("hw_disk_buss", Some("hw_disk_bus")),
+            ("cpu-pining", Some("cpu-pinning")),
             ("zzz", None),
             ("", None),
         ] {

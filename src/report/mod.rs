@@ -2,12 +2,16 @@
 
 mod escape;
 mod explain;
+mod feature_page;
+mod features;
 mod json;
 mod size;
 mod text;
 
 pub use escape::{escape, escape_lines};
 pub use explain::{NotKnown, Page, Part, explain, list_checks, list_properties, nearest, page};
+pub use feature_page::list_features;
+pub use features::{FORMATS as FEATURE_FORMATS, FeatureFormat, Sheet};
 pub use size::human;
 
 use crate::verdict::Report;

@@ -2,8 +2,9 @@
 
 use super::boot::{self, BootTable, boot_table};
 use super::check::{CHECKS, COMING, Check, DEMAND};
-use super::profile::{FEATURES, Profile, Severity, severity};
-use super::property::{BOOT_SET, BUS_SCSI, BUS_VIRTIO, Claims, Earned, Forced, Withheld, claims};
+use super::feature::{self, Feature, Role};
+use super::profile::{Profile, Severity, severity};
+use super::property::{BUS_SCSI, BUS_VIRTIO, Claims, Earned, Forced, Withheld, claims};
 use super::{EntryVerdict, Evidence, Judgement, Options, Tally, Verdict, Weight, Word};
 use crate::error::Error;
 use crate::fact::Gap;
@@ -124,7 +125,9 @@ pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) ->
         finding(check, judgement, level, &guest)
     };
     let mut checks: Vec<Finding> = CHECKS.iter().zip(&judged).map(finding).collect();
-    let Claims { earned, withheld, forced } = claims(&guest, options, &judged);
+    let Claims { earned, withheld, mut forced } = claims(&guest, options, &judged);
+    let proofs = proofs(&guest, profile, options, &judged);
+    forced.extend(proofs.iter().filter(|proof| !forced.contains(proof)).cloned().collect::<Vec<_>>());
     // Nothing makes it lighter: who asks for a property by name must hear that it is not there.
     let demand = demand(&forced).map(|judgement| self::finding(&DEMAND, &judgement, Severity::Error, &guest));
     checks.extend(demand);
@@ -137,7 +140,7 @@ pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) ->
         earned,
         withheld,
         buses: vec![bus("virtio-scsi", BUS_SCSI, &judged), bus("virtio-blk", BUS_VIRTIO, &judged)],
-        features: features(profile, &judged),
+        features: features(profile, &judged, &proofs),
         not_checked: COMING,
         error: None,
         guest: Some(guest),
@@ -288,18 +291,32 @@ fn bus(name: &'static str, needs: &[&'static str], judged: &[(&'static str, Judg
     BusState { name, boots, is_hampered: words(true) != Some(Word::Pass) }
 }
 
-fn features(profile: &Profile, judged: &[(&'static str, Judgement)]) -> Vec<FeatureState> {
-    let state = |name: &&'static str| {
-        let needs = FEATURES.iter().find(|feature| feature.name == *name).map_or(BOOT_SET, |feature| feature.needs);
+/// What becomes of the properties whose own rule judges a required feature: its checks alone do not show it.
+fn proofs(guest: &Guest, profile: &Profile, options: &Options, judged: &[(&'static str, Judgement)]) -> Vec<Forced> {
+    let features: Vec<&Feature> = profile.features().filter(|feature| proves(feature).next().is_some()).collect();
+    let is_proof = |forced: &Forced| features.iter().any(|feature| proves(feature).any(|key| key == forced.key));
+    let mut forced = feature::wished(guest, options, judged, features.iter().copied());
+    forced.retain(is_proof);
+    forced
+}
+
+fn proves(feature: &Feature) -> impl Iterator<Item = &'static str> + use<> {
+    feature.properties.iter().filter(|property| property.role == Role::Proof).map(|property| property.key)
+}
+
+fn features(profile: &Profile, judged: &[(&'static str, Judgement)], proofs: &[Forced]) -> Vec<FeatureState> {
+    let state = |feature: &'static Feature| {
         let fails = |id: &&str| judged.iter().any(|(check, judgement)| check == id && !boot::passes(judgement));
         let is_coming = |id: &&str| !judged.iter().any(|(check, _)| check == id);
+        let unproved = |key: &str| proofs.iter().any(|proof| proof.key == key && proof.word != Word::Pass);
+        let demand = proves(feature).any(unproved).then_some(DEMAND.id);
         FeatureState {
-            name,
-            missing: needs.iter().copied().filter(fails).collect(),
-            coming: needs.iter().copied().filter(is_coming).collect(),
+            name: feature.name,
+            missing: feature.needs.iter().copied().filter(fails).chain(demand).collect(),
+            coming: feature.needs.iter().copied().filter(is_coming).collect(),
         }
     };
-    profile.required.iter().map(state).collect()
+    profile.features().map(state).collect()
 }
 
 #[cfg(test)]

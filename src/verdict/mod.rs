@@ -2,6 +2,7 @@
 
 pub mod boot;
 pub mod check;
+pub mod feature;
 pub mod profile;
 pub mod property;
 mod agent;

@@ -1,7 +1,7 @@
 //! Severities per profile: what a verdict means for the exit code, as data. Never what is earned.
 
 use super::Weight;
-use super::property::BUS_SCSI;
+use super::feature::{self, Feature};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -55,7 +55,7 @@ pub struct Profile {
     pub name: &'static str,
     /// What it promises.
     pub summary: &'static str,
-    /// Features that must be there ([`FEATURES`]).
+    /// Features that must be there ([`feature::FEATURES`]).
     pub required: Cow<'static, [&'static str]>,
     /// The lightest severity that it counts as an error.
     pub fail_on: Severity,
@@ -109,36 +109,14 @@ impl Profile {
 
     /// Whether a required feature rests on this check.
     fn requires(&self, check: &str) -> bool {
-        let is_required = |feature: &&Feature| self.required.contains(&feature.name);
-        FEATURES.iter().filter(is_required).any(|feature| feature.needs.contains(&check))
+        self.features().any(|feature| feature.needs.contains(&check))
+    }
+
+    /// The features that it requires.
+    pub fn features(&self) -> impl Iterator<Item = &'static Feature> {
+        self.required.iter().filter_map(|name| feature::find(name))
     }
 }
-
-/// What a profile can require: there when all its checks passed.
-#[derive(Debug)]
-pub struct Feature {
-    /// Its name.
-    pub name: &'static str,
-    /// What it is.
-    pub summary: &'static str,
-    /// Ids of its checks; those that do not exist yet are in [`super::check::COMING`].
-    pub needs: &'static [&'static str],
-}
-
-/// Every feature.
-pub const FEATURES: &[Feature] = &[
-    Feature { name: "virtio-scsi", summary: "boots from a virtio-scsi disk", needs: BUS_SCSI },
-    Feature {
-        name: "guest-agent",
-        summary: "the QEMU guest agent starts and is reached",
-        needs: &["agent-installed", "agent-started", "agent-channel"],
-    },
-    Feature {
-        name: "watchdog",
-        summary: "something feeds Nova's watchdog",
-        needs: &["watchdog-installed", "watchdog-driver", "watchdog-loadable", "watchdog-armed"],
-    },
-];
 
 /// The severities of one check.
 #[derive(Debug)]
@@ -207,7 +185,7 @@ pub fn severity(profile: &Profile, check: &str, weight: Weight, passed: &dyn Fn(
     let own = match row.feature {
         Some(feature) if profile.required.contains(&feature) => Severity::Error,
         Some(_) => Severity::Note,
-        None if profile.requires(check) => row.openstack,
+        None if profile.requires(check) => Severity::Error,
         None if profile.is_lenient && row.eased_by.is_some_and(passed) => Severity::Warning,
         None if profile.is_lenient => row.bootable,
         None if profile.fail_on == Severity::Warning => row.strict.unwrap_or(row.openstack),
@@ -223,18 +201,15 @@ pub fn severity(profile: &Profile, check: &str, weight: Weight, passed: &dyn Fn(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::check::{CHECKS, COMING};
+    use crate::verdict::check::CHECKS;
 
     #[test]
     fn every_check_has_one_row_in_report_order() {
         let rows: Vec<&str> = ROWS.iter().map(|row| row.check).collect();
         let checks: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
         assert_eq!(rows, checks);
-        for id in FEATURES.iter().flat_map(|feature| feature.needs) {
-            assert!(checks.contains(id) || COMING.contains(id), "{id}");
-        }
         for name in REQUIRED {
-            assert!(FEATURES.iter().any(|feature| feature.name == *name), "{name}");
+            assert!(feature::requirable().any(|feature| feature.name == *name), "{name}");
         }
     }
 
@@ -279,6 +254,10 @@ mod tests {
             (&["guest-agent"], "agent-installed", Error),
             (&["virtio-scsi"], "initrd-virtio-scsi", Error),
             (&["virtio-scsi"], "virtual-size-sane", Note),
+            (&["discard"], "trim-enabled", Error),
+            (&["multiqueue"], "multiqueue-kernel", Error),
+            (&["config-drive"], "cloud-init-datasource", Error),
+            (&["cpu-pinning"], "trim-enabled", Note),
         ] {
             let profile = bootable().requiring(required).requiring(required);
             assert_eq!(profile.required, required);

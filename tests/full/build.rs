@@ -1,6 +1,7 @@
 //! Images beyond the two that the first tier builds.
 
 use crate::common::{bootworthy, fixture, image};
+use crate::sheet::debian_12;
 use crate::table::{DEBIAN_12, Exception, compare, debian, report};
 use crate::variants;
 use serde_json::{Value, json};
@@ -75,4 +76,11 @@ fn golden_facts_are_those_of_the_image() {
 fn variants_of_debian_13() {
     assert_eq!(report("debian13")["result"], "fit");
     variants::run(&image("debian13"));
+}
+
+/// The same kernel as Debian 12's, and the same rows.
+#[test]
+fn features_of_debian_12_with_dracut() {
+    let run = bootworthy(["features", "--format", "json", image("debian12_dracut").to_str().unwrap()]);
+    debian_12(&serde_json::from_str(&run.stdout).unwrap(), "debian12_dracut");
 }

@@ -8,6 +8,8 @@ mod build;
 #[path = "../integration/common.rs"]
 mod common;
 mod loaders;
+#[path = "../integration/sheet.rs"]
+mod sheet;
 #[path = "../integration/table.rs"]
 mod table;
 #[path = "../integration/variants/mod.rs"]

@@ -378,5 +378,7 @@ fn explain_without_an_id_lists_all_and_with_each_tells_all() {
     for head in ["\nwhy: ", "\nsource: "] {
         assert_eq!(run.stdout.matches(head).count(), ids.len(), "{head:?}");
     }
-    assert!(run.stdout.matches("detected by: ").count() >= ids.len());
+    let features = bootworthy::verdict::feature::FEATURES.len();
+    assert!(run.stdout.matches("detected by: ").count() >= ids.len() - features);
+    assert_eq!(run.stdout.matches("\nwhat has aged:").count(), features);
 }

@@ -4,12 +4,14 @@ use crate::common::{Run, bootworthy};
 use bootworthy::report::page;
 use bootworthy::verdict::Weight;
 use bootworthy::verdict::check::{CHECKS, DEMAND};
-use bootworthy::verdict::profile::{FEATURES, PROFILES, severity};
+use bootworthy::verdict::feature::{self, FEATURES, Feature, Role};
+use bootworthy::verdict::profile::{PROFILES, severity};
 use bootworthy::verdict::property::{PROPERTIES, Property, Set};
 use std::fs;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const CHECKS_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/checks.md");
+const FEATURES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/features.md");
 const PROPERTIES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/properties.md");
 
 /// Compares, or rewrites when asked to.
@@ -95,7 +97,7 @@ fn checks_page() -> String {
     text += &checks();
     let profiles = PROFILES.iter().map(|profile| format!("- {}: {}\n", profile.name, profile.summary));
     text += &format!("\nProfiles (`--profile`):\n\n{}", profiles.collect::<String>());
-    let features = FEATURES.iter().map(|feature| format!("- {}: {}\n", feature.name, feature.summary));
+    let features = feature::requirable().map(|feature| format!("- {}: {}\n", feature.name, feature.summary));
     text += &format!("\nFeatures (`--require`):\n\n{}", features.collect::<String>());
     for check in CHECKS.iter().chain([&DEMAND]) {
         text += &section(check.id);
@@ -129,6 +131,33 @@ fn properties_page() -> String {
     for key in keys {
         text += &section(key);
     }
+    text
+}
+
+/// One row: the four sides of a feature by name.
+fn sides(feature: &Feature) -> String {
+    let listed = |names: Vec<String>| if names.is_empty() { "–".to_owned() } else { names.join(", ") };
+    let mine =
+        feature.properties.iter().filter(|property| [Role::Earned, Role::Proof, Role::Choice].contains(&property.role));
+    let properties = mine.map(|property| format!("`{}={}`", property.key, property.value)).collect();
+    let specs = feature.flavor.iter().map(|spec| format!("`{}={}`", spec.key, spec.value)).collect();
+    let options = feature.nova.iter().map(|option| format!("`{}`", option.full_name())).collect();
+    let checks = match feature.needs.len() {
+        0..=5 => listed(feature.needs.iter().map(|id| format!("`{id}`")).collect()),
+        more => format!("`{}` and {} more", feature.needs[0], more - 1),
+    };
+    let name = feature.name;
+    format!("| [{name}](#{name}) | {checks} | {} | {} | {} |\n", listed(properties), listed(specs), listed(options))
+}
+
+fn features_page() -> String {
+    let mut text =
+        "# Features\n\nGenerated from the program: what `bootworthy explain FEATURE` prints of every feature. \
+        `bootworthy features IMAGE` says which of them an image is ready for.\n\n\
+        | feature | checks of the image | image properties | flavor | nova.conf |\n|---|---|---|---|---|\n"
+            .to_owned();
+    text += &FEATURES.iter().map(sides).collect::<String>();
+    text += &FEATURES.iter().map(|feature| section(feature.name)).collect::<String>();
     text
 }
 
@@ -167,7 +196,8 @@ fn readme_is_true() {
 
 #[test]
 fn pages_are_current() {
-    for (path, current) in [(CHECKS_PAGE, checks_page()), (PROPERTIES_PAGE, properties_page())] {
+    let pages = [(CHECKS_PAGE, checks_page()), (PROPERTIES_PAGE, properties_page()), (FEATURES_PAGE, features_page())];
+    for (path, current) in pages {
         settle(path, &fs::read_to_string(path).unwrap_or_default(), &current);
     }
 }
@@ -182,6 +212,7 @@ fn texts_name_only_commands_that_exist() {
         texts.extend(check.family_fixes.iter().map(|(_, fix)| (*fix).to_owned()));
     }
     texts.extend(PROPERTIES.iter().map(|property| property.summary.to_owned()));
+    texts.extend(FEATURES.iter().map(|feature| section(feature.name)));
     for text in texts {
         for rest in text.split("bootworthy ").skip(1) {
             let before = text.find(rest).map(|at| &text[..at - "bootworthy ".len()]).unwrap_or_default();

@@ -15,7 +15,7 @@ use crate::guest::Module;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Modules whose `.modinfo` is read although nothing depends on them: Nova's virtio devices, the SCSI disk on top of
-/// virtio-scsi, the watchdog, and the file systems that a root, /boot or ESP has. `virtio_pci_modern_dev` and the
+/// virtio-scsi, the watchdog, the CD-ROM of a config drive and its buses, and the file systems that a root, /boot or ESP has. `virtio_pci_modern_dev` and the
 /// rest of what they need come with the closure.
 pub const SEEDS: &[&str] = &[
     "virtio",
@@ -29,6 +29,9 @@ pub const SEEDS: &[&str] = &[
     "scsi_mod",
     "sd_mod",
     "i6300esb",
+    "sr_mod",
+    "ahci",
+    "ata_piix",
     "ext4",
     "xfs",
     "btrfs",
@@ -75,6 +78,8 @@ pub(crate) const LIKELY: &[&str] = &[
     "lz4_decompress",
     "fat",
     "cdrom",
+    "libahci",
+    "libata",
     "dax",
     "dm_log",
     "netfs",

@@ -1,7 +1,7 @@
 //! The report for people: what to change comes first, one screen where there is nothing to change.
 
 mod header;
-mod paint;
+pub(super) mod paint;
 
 use super::{Format, Style, Verbosity, escape};
 use crate::error::Error;

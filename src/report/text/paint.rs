@@ -4,7 +4,7 @@ use super::Style;
 
 /// A colour of the terminal's own palette.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colour {
+pub(in crate::report) enum Colour {
     Red,
     Green,
     Yellow,
@@ -15,7 +15,7 @@ pub(super) enum Colour {
 
 /// Text in the making.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(in crate::report) struct Page {
     style: Style,
     text: String,
 }
@@ -24,22 +24,22 @@ pub(super) struct Page {
 const MIN_WIDTH: usize = 40;
 
 impl Page {
-    pub(super) fn new(style: Style) -> Self {
+    pub(in crate::report) fn new(style: Style) -> Self {
         Self { style, text: String::new() }
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(in crate::report) fn finish(self) -> String {
         self.text
     }
 
     /// One line as it is.
-    pub(super) fn line(&mut self, line: &str) {
+    pub(in crate::report) fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
     /// A head and a text that folds under its own beginning.
-    pub(super) fn folded(&mut self, head: &str, text: &str) {
+    pub(in crate::report) fn folded(&mut self, head: &str, text: &str) {
         let indent = head.chars().count();
         let width = self.style.width.filter(|width| *width >= MIN_WIDTH).map_or(usize::MAX, |width| width);
         let mut line = head.to_owned();
@@ -61,7 +61,7 @@ impl Page {
     }
 
     /// The text in this colour, bold; as it is where colours are off.
-    pub(super) fn painted(&self, colour: Colour, text: &str) -> String {
+    pub(in crate::report) fn painted(&self, colour: Colour, text: &str) -> String {
         let code = match colour {
             Colour::Red => 31,
             Colour::Green => 32,

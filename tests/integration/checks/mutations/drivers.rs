@@ -174,11 +174,11 @@ fn initrd_root_filesystem() {
             (
                 "/boot_entries/0/attempts/0/initrds",
                 json!([]),
-                Unknown,
+                Fail,
                 Full,
                 Some(KERNEL),
                 None,
-                "is not known: not looked for",
+                "started without an initrd",
             ),
         ],
     );
