@@ -10,7 +10,15 @@ use crate::verdict::{Evidence, FeatureState, Finding, Outcome, Packaged, Report,
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub(super) const FORMAT: Format = Format { name: "json", summary: "bootworthy.report/1, for programs", write };
+pub(super) const FORMAT: Format =
+    Format { name: "json", summary: "bootworthy.report/1, for programs", write, is_appended: false };
+
+pub(super) const LINES: Format = Format {
+    name: "ndjson",
+    summary: "bootworthy.report/1, one line per image",
+    write: write_lines,
+    is_appended: false,
+};
 
 #[derive(Serialize)]
 struct JsonReport<'a> {
@@ -128,6 +136,12 @@ fn write(reports: &[Report], _: Style) -> String {
     };
     // Strings, numbers and maps with string keys: nothing in these structs can fail to serialise.
     ascii_json(&text.unwrap_or_default()) + "\n"
+}
+
+/// A line per image, always, so that a stream of many can be read as it comes.
+fn write_lines(reports: &[Report], _: Style) -> String {
+    let line = |report| ascii_json(&serde_json::to_string(&shape(report)).unwrap_or_default()) + "\n";
+    reports.iter().map(line).collect()
 }
 
 fn shape(report: &Report) -> JsonReport<'_> {

@@ -9,7 +9,7 @@ use crate::verdict::profile::Severity;
 use crate::verdict::{Evidence, Finding, Outcome, Report, Word};
 use paint::{Colour, Page};
 
-pub(super) const FORMAT: Format = Format { name: "text", summary: "for people", write };
+pub(super) const FORMAT: Format = Format { name: "text", summary: "for people", write, is_appended: false };
 
 /// Places told of one finding; the JSON has all of them.
 const MAX_PLACES: usize = 20;
