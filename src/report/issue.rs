@@ -55,7 +55,12 @@ impl Issue<'_> {
 
 /// What is wrong in a report, in its own order; what is off is left out.
 pub(super) fn issues(report: &Report) -> Vec<Issue<'_>> {
-    let error = report.error.as_ref().map(|error| Issue {
+    unread(report).into_iter().chain(report.checks.iter().filter_map(issue)).collect()
+}
+
+/// That the image could not be inspected, where it could not.
+pub(super) fn unread(report: &Report) -> Option<Issue<'_>> {
+    report.error.as_ref().map(|error| Issue {
         id: INSPECTED.id,
         level: Severity::Error,
         word: Word::Unknown,
@@ -67,12 +72,12 @@ pub(super) fn issues(report: &Report) -> Vec<Issue<'_>> {
             text: crate::error::Error { path: None, ..error.clone() }.to_string(),
         }],
         why: error.why.as_deref().unwrap_or(INSPECTED.why),
-        fix: Some(error.help.as_deref().unwrap_or(INSPECTED.fix)),
-    });
-    error.into_iter().chain(report.checks.iter().filter_map(issue)).collect()
+        fix: error.help.as_deref(),
+    })
 }
 
-fn issue(finding: &Finding) -> Option<Issue<'_>> {
+/// What a check found, unless it passed or is off.
+pub(super) fn issue(finding: &Finding) -> Option<Issue<'_>> {
     let title = match finding.verdict {
         _ if finding.severity == Severity::Off => return None,
         Word::Pass | Word::NotApplicable => return None,

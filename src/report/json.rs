@@ -135,12 +135,18 @@ fn write(reports: &[Report], _: Style) -> String {
         all => serde_json::to_string_pretty(all),
     };
     // Strings, numbers and maps with string keys: nothing in these structs can fail to serialise.
-    ascii_json(&text.unwrap_or_default()) + "\n"
+    quiet(&text.unwrap_or_default()) + "\n"
+}
+
+/// ASCII, and no `##[command]` in the log of a job ([`super::escape`]): two of them stand next to each other only within
+/// strings.
+fn quiet(json: &str) -> String {
+    ascii_json(json).replace("##", "#\\u0023")
 }
 
 /// A line per image, always, so that a stream of many can be read as it comes.
 fn write_lines(reports: &[Report], _: Style) -> String {
-    let line = |report| ascii_json(&serde_json::to_string(&shape(report)).unwrap_or_default()) + "\n";
+    let line = |report| quiet(&serde_json::to_string(&shape(report)).unwrap_or_default()) + "\n";
     reports.iter().map(line).collect()
 }
 

@@ -1,7 +1,7 @@
 //! JUnit XML as Jenkins, GitLab and Zuul read it (`junit-10.xsd` of Jenkins' xunit plugin): a suite per image, a case
 //! per check.
 
-use super::issue::{Issue, issues, place};
+use super::issue::{Issue, issue, place, unread};
 use super::{Format, Style, escape};
 use crate::verdict::profile::Severity;
 use crate::verdict::{Finding, Report, Word};
@@ -70,13 +70,9 @@ fn write_case(text: &mut String, path: &str, case: &Case) {
 }
 
 fn cases(report: &Report) -> Vec<Case> {
-    let issues = issues(report);
-    let error = issues.iter().filter(|_| report.error.is_some()).map(|issue| open(issue, report.fail_on));
-    let checks = report.checks.iter().map(|finding| {
-        let issue = issues.iter().find(|issue| issue.id == finding.id);
-        issue.map_or_else(|| settled(finding), |issue| open(issue, report.fail_on))
-    });
-    error.chain(checks).collect()
+    let case = |finding| issue(finding).map_or_else(|| settled(finding), |issue| open(&issue, report.fail_on));
+    let unread = unread(report).map(|issue| open(&issue, report.fail_on));
+    unread.into_iter().chain(report.checks.iter().map(case)).collect()
 }
 
 fn open(issue: &Issue<'_>, fail_on: Severity) -> Case {

@@ -25,6 +25,7 @@ mod readers_guest;
 mod readers_initrd;
 mod readers_modprobe;
 mod readers_systemd;
+mod reports;
 mod services;
 mod readers_login;
 mod table;
