@@ -20,7 +20,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Initrd(args) => command::initrd::run(&args),
         Command::Checks(args) => command::checks::run(&args),
         Command::Explain(args) => command::explain::run(&args),
-        Command::Completions(args) => command::completions::run(&args, Cli::command()),
+        Command::Completions(args) => command::completions::run(&args, &Cli::command()),
         Command::Man(args) => command::man::run(&args, Cli::command()),
         Command::Worker { request } => {
             worker::serve(&request)?;

@@ -14,10 +14,12 @@ pub struct Args {
 }
 
 /// Prints the script for `program`, the command line as clap has it.
-pub fn run(args: &Args, mut program: clap::Command) -> anyhow::Result<ExitCode> {
+pub fn run(args: &Args, program: &clap::Command) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    let name = program.get_name().to_owned();
-    clap_complete::generate(args.shell, &mut program, name, &mut script);
+    // clap_complete offers hidden commands too: the worker is none of the user's.
+    let own = program.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    let mut visible = clap::Command::new(env!("CARGO_PKG_NAME")).version(env!("CARGO_PKG_VERSION")).subcommands(own);
+    clap_complete::generate(args.shell, &mut visible, env!("CARGO_PKG_NAME"), &mut script);
     print_bytes(&script)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -93,8 +93,11 @@ fn code(text: &str) -> String {
     let text = escape(text);
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.saturating_add(1));
-    // One blank at each end is taken away again; without it a backtick would join the fence, and a span of nothing is none.
-    let is_bare = !text.is_empty() && !text.starts_with(['`', ' ']) && !text.ends_with(['`', ' ']);
+    // One blank at each end is taken away again, unless there is nothing else; without it a backtick would join the
+    // fence, and a span of nothing is none.
+    let is_blank = text.chars().all(|character| character == ' ');
+    let is_bare =
+        if is_blank { !text.is_empty() } else { !text.starts_with(['`', ' ']) && !text.ends_with(['`', ' ']) };
     let blank = if is_bare { "" } else { " " };
     format!("{fence}{blank}{text}{blank}{fence}")
 }
@@ -123,6 +126,7 @@ mod tests {
             ("``", "``` `` ```"),
             (" x", "`  x `"),
             ("", "`  `"),
+            ("  ", "`  `"),
             ("a|b\n<b>", "`a|b\\u{a}<b>`"),
         ] {
             assert_eq!(code(text), expected, "{text:?}");

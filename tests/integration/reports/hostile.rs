@@ -80,7 +80,7 @@ pub fn reports(text: &str) -> Vec<Report> {
         finding.notes = vec![place()];
         finding.reason = Some(text.to_owned());
         // A fix of several lines is one line each; here it is to be one.
-        finding.fix = Some(text.replace('\n', " "));
+        finding.fix = Some(format!("mend {}", text.replace('\n', " ")));
     }
     // A finding of the file itself, as lint makes them.
     report.checks[4].evidence = vec![Evidence { path: None, ..place() }];
@@ -92,7 +92,10 @@ pub fn reports(text: &str) -> Vec<Report> {
         reason: text.to_owned(),
     });
     report.earned[0].value = text.to_owned();
-    let error = Error::corrupt(text, text).at(text).help(text.replace('\n', " ")).why(text.replace('\n', " "));
+    let error = Error::corrupt(text, text)
+        .at(text)
+        .help(format!("mend {}", text.replace('\n', " ")))
+        .why(text.replace('\n', " "));
     let unreadable = Report::unreadable(text, error, super::super::checks::profile("openstack"));
     vec![report, unreadable]
 }

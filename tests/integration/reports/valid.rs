@@ -125,18 +125,9 @@ fn reports_are_red_where_the_exit_code_is() {
         (vec!["fixtures/good.qcow2", "--with=os_require_quiesce"], 0),
         (vec!["fixtures"], 3),
         (vec!["no such file"], 3),
-        (
-            vec![
-                "--facts",
-                "fixtures/guests/debian-13.json",
-                "--ignore=agent-installed",
-                "--ignore=agent-started",
-                "--ignore=watchdog-installed",
-                "--ignore=watchdog-armed",
-            ],
-            0,
-        ),
-        (vec!["--facts", "fixtures/guests/debian-13.json", "--profile=bootable", "--fail-on=note"], 1),
+        (vec!["--facts=fixtures/guests/debian-13.json", "--fail-on=note"], 0),
+        (vec!["fixtures/broken.qcow2", "--profile=bootable", "--ignore=fstab-stable-ids", "--fail-on=note"], 1),
+        (vec!["fixtures/broken.qcow2", "--profile=strict", "--severity=fstab-stable-ids=off"], 1),
     ] {
         let run = |format: &str| bootworthy(["check", "--format", format].iter().chain(&arguments));
         let junit = run("junit");
