@@ -132,8 +132,8 @@ fn write_finding(page: &mut Page, finding: &Finding, verbosity: Verbosity) {
         return;
     }
     page.folded("   = why: ", finding.why);
-    if let Some(fix) = &finding.fix {
-        page.folded("   = fix: ", fix);
+    for fix in finding.fix.iter().flat_map(|fix| fix.split('\n')) {
+        page.folded("   = fix: ", &escape(fix));
     }
 }
 
