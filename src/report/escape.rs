@@ -18,8 +18,8 @@ pub fn escape(text: &str) -> String {
     defuse(escaped)
 }
 
-/// `##[group]`, `##vso[…]`, `##teamcity[…]`: GitHub's runner, Azure Pipelines and TeamCity take these for commands wherever
-/// they stand in a line (actions/runner, `ActionCommand.TryParse`).
+/// `##[group]`, `##vso[…]`, `##teamcity[…]`: GitHub's runner, Azure Pipelines and `TeamCity` take these for commands
+/// wherever they stand in a line (actions/runner, `ActionCommand.TryParse`).
 fn defuse(text: String) -> String {
     let mut parts = text.split("##");
     let first = parts.next().unwrap_or_default();

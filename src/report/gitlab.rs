@@ -1,4 +1,4 @@
-//! GitLab Code Quality (docs.gitlab.com/ci/testing/code_quality/, "Code Quality report format").
+//! GitLab Code Quality (`docs.gitlab.com/ci/testing/code_quality/`, "Code Quality report format").
 
 use super::issue::{Issue, fingerprints, issues};
 use super::{Format, Style, escape};

@@ -3,6 +3,7 @@
 use crate::verdict::check::INSPECTED;
 use crate::verdict::profile::Severity;
 use crate::verdict::{Evidence, Finding, Report, Word};
+use std::collections::HashMap;
 
 /// One thing that does not hold or could not be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,15 +105,19 @@ pub(super) fn place(evidence: &Evidence) -> Place<'_> {
 /// Fingerprints of the issues of all reports, in order: equal from run to run while image path and check stay, and
 /// never equal within one run.
 pub(super) fn fingerprints(reports: &[Report]) -> Vec<Vec<String>> {
-    let mut known = std::collections::HashSet::new();
-    let mut fingerprint = |path: &str, id: &str| {
-        let text = |nth: usize| format!("{:032x}", fnv1a(&format!("{path}\0{id}\0{nth}")));
+    let mut known: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut fingerprint = |path, id| {
         // The same image twice on one command line, or a rule that speaks twice.
-        let free = (0_usize..).map(text).find(|text| known.insert(text.clone()));
-        free.unwrap_or_default()
+        let nth = known.entry((path, id)).or_default();
+        let text = format!("{path}\0{id}\0{nth}");
+        *nth = nth.saturating_add(1);
+        format!("{:032x}", fnv1a(&text))
     };
-    let of = |report: &Report| issues(report).iter().map(|issue| fingerprint(&report.path, issue.id)).collect();
-    reports.iter().map(of).collect()
+    let mut prints = Vec::with_capacity(reports.len());
+    for report in reports {
+        prints.push(issues(report).iter().map(|issue| fingerprint(report.path.as_str(), issue.id)).collect());
+    }
+    prints
 }
 
 /// FNV-1a with 128 bits (draft-eastlake-fnv): the path is the user's and the id ours, nobody gains by a collision.

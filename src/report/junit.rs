@@ -1,4 +1,4 @@
-//! JUnit XML as Jenkins, GitLab and Zuul read it (`junit-10.xsd` of Jenkins' xunit plugin): a suite per image, a case
+//! `JUnit` XML as Jenkins, GitLab and Zuul read it (`junit-10.xsd` of Jenkins' xunit plugin): a suite per image, a case
 //! per check.
 
 use super::issue::{Issue, issue, place, unread};
@@ -47,7 +47,9 @@ fn write(reports: &[Report], _: Style) -> String {
         let cases: Vec<&Case> = cases.iter().collect();
         let skipped = count(&cases, End::Skipped);
         let _ = writeln!(text, "  <testsuite name=\"{path}\" {} skipped=\"{skipped}\">", sums(&cases));
-        cases.iter().for_each(|case| write_case(&mut text, path, case));
+        for case in cases {
+            write_case(&mut text, path, case);
+        }
         text.push_str("  </testsuite>\n");
     }
     text + "</testsuites>\n"

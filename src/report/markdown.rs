@@ -1,4 +1,4 @@
-//! Markdown (CommonMark, as GitHub and GitLab render it): text of an image stands in code spans only, where nothing is
+//! Markdown (`CommonMark`, as GitHub and GitLab render it): text of an image stands in code spans only, where nothing is
 //! a link, a mention or HTML. No tables: a pipe means two things there.
 
 use super::issue::{Issue, issues};
@@ -29,7 +29,9 @@ fn section(report: &Report) -> String {
     if !rows.is_empty() {
         text.push('\n');
     }
-    rows.iter().for_each(|issue| write_issue(&mut text, issue));
+    for issue in &rows {
+        write_issue(&mut text, issue);
+    }
     let earned: Vec<String> = report.earned.iter().map(|p| code(&format!("{}={}", p.key, p.value))).collect();
     let withheld = report.withheld.iter().map(|withheld| {
         let value = withheld.value.as_deref().map(|value| format!("={value}")).unwrap_or_default();
@@ -88,7 +90,7 @@ fn write_issue(text: &mut String, issue: &Issue<'_>) {
     }
 }
 
-/// Text of an image: a code span whose fence is longer than any run of backticks in it (CommonMark 6.1).
+/// Text of an image: a code span whose fence is longer than any run of backticks in it (`CommonMark` 6.1).
 fn code(text: &str) -> String {
     let text = escape(text);
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
