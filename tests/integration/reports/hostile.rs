@@ -60,7 +60,7 @@ const HARMLESS: &str = "harmless";
 /// Two reports that hold `text` wherever text of an image or a name of the user may stand.
 pub fn reports(text: &str) -> Vec<Report> {
     let mut report = report(&saved("healthy"));
-    report.path = text.to_owned();
+    text.clone_into(&mut report.path);
     let place = || Evidence {
         path: Some(text.to_owned()),
         line: Some(7),
@@ -91,7 +91,7 @@ pub fn reports(text: &str) -> Vec<Report> {
         check: None,
         reason: text.to_owned(),
     });
-    report.earned[0].value = text.to_owned();
+    text.clone_into(&mut report.earned[0].value);
     let error = Error::corrupt(text, text)
         .at(text)
         .help(format!("mend {}", text.replace('\n', " ")))
@@ -232,7 +232,7 @@ fn what_an_image_says_is_told_all_the_same() {
         let spans: Vec<String> = spans.collect();
         // A span of nothing is two blanks.
         let expected = if text.is_empty() { "  ".to_owned() } else { escaped(text) };
-        assert!(spans.iter().any(|span| *span == expected), "{expected:?} is not in {spans:?}");
+        assert!(spans.contains(&expected), "{expected:?} is not in {spans:?}");
     }
 }
 
