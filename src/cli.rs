@@ -1,6 +1,6 @@
 //! The command line: lists the commands, no logic.
 
-use crate::command::{EXIT_CODES, check, checks, explain, features, initrd, inspect, properties};
+use crate::command::{EXIT_CODES, check, checks, completions, explain, features, initrd, inspect, man, properties};
 use clap::{Parser, Subcommand};
 
 /// Will this Linux image boot and behave in OpenStack, and which Glance properties has it earned?
@@ -29,6 +29,10 @@ pub enum Command {
     Checks(checks::Args),
     /// Tell why a check, property or feature matters and how to mend it
     Explain(explain::Args),
+    /// Print what makes a shell complete bootworthy's commands
+    Completions(completions::Args),
+    /// Write the manual pages
+    Man(man::Args),
     /// Read one image for the parent process
     #[command(hide = true)]
     Worker {

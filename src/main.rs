@@ -2,7 +2,7 @@
 
 use bootworthy::cli::{Cli, Command};
 use bootworthy::{command, worker};
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -21,6 +21,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Initrd(args) => command::initrd::run(&args),
         Command::Checks(args) => command::checks::run(&args),
         Command::Explain(args) => command::explain::run(&args),
+        Command::Completions(args) => command::completions::run(&args, &Cli::command()),
+        Command::Man(args) => command::man::run(&args, Cli::command()),
         Command::Worker { request } => {
             worker::serve(&request)?;
             Ok(ExitCode::SUCCESS)

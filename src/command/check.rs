@@ -1,11 +1,11 @@
 //! `bootworthy check`: the verdict.
 
+use super::EXIT_CODES;
 use super::images::{Images, Inspected};
 use super::judging::Judging;
-use super::{EXIT_CODES, is_colourful, print, width};
-use crate::report::{FORMATS, Style, Verbosity, find};
+use super::output::Outputs;
+use crate::report::Verbosity;
 use crate::verdict::{Report, assess, exit_code};
-use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
 
 /// Judge images: does it boot, on which bus, what is missing
@@ -14,9 +14,8 @@ use std::process::ExitCode;
 pub struct Args {
     #[command(flatten)]
     images: Images,
-    /// Report format
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
-    format: String,
+    #[command(flatten)]
+    outputs: Outputs,
     /// Show passed checks with their evidence, and notes
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
@@ -27,6 +26,7 @@ pub struct Args {
 /// Inspects, judges, prints; exits as the verdict says.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (profile, options) = (args.judging.profile()?, args.judging.options()?);
+    let targets = args.outputs.targets()?;
     let inspected = args.images.inspect(&options.require_in_initrd)?;
     let report = |Inspected { name, result }| match result {
         Ok(guest) => assess(&name, *guest, &profile, &options),
@@ -38,9 +38,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
-    let style = Style { has_colour: is_colourful(), width: width(), verbosity };
-    if let Some(format) = find(&args.format) {
-        print(&(format.write)(&reports, style))?;
-    }
+    targets.write(&reports, verbosity)?;
     Ok(ExitCode::from(exit_code(reports.iter().map(|report| report.result))))
 }

@@ -36,6 +36,9 @@ pub(super) struct Images {
     /// Partition number of the root file system, when several could be it
     #[arg(long, value_name = "PARTITION")]
     root: Option<u32>,
+    /// Images that are inspected at once; as many as there are processors otherwise
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
     /// Say on standard error what reading cost
     #[arg(long)]
     stats: bool,
@@ -54,7 +57,7 @@ pub(super) struct Inspected {
 }
 
 impl Images {
-    /// Inspects every image, as many at once as there are processors; the answers stand in the order of the arguments.
+    /// Inspects every image, as many at once as were asked for, each in a process of its own; the answers stand in the order of the arguments.
     /// Of `modules` the dependencies are read besides those that checks ask for.
     pub(super) fn inspect(&self, modules: &[String]) -> anyhow::Result<Vec<Inspected>> {
         if let Some(path) = &self.facts {
@@ -66,7 +69,8 @@ impl Images {
         }
         // Asking for the processors reads files of the host; one image needs no answer.
         let processors = || thread::available_parallelism().map_or(1, usize::from);
-        let workers = if self.paths.len() > 1 { processors().min(self.paths.len()) } else { 1 };
+        let jobs = || self.jobs.map_or_else(processors, usize::from);
+        let workers = if self.paths.len() > 1 { jobs().min(self.paths.len()) } else { 1 };
         let bars = Bars::new();
         let next = AtomicUsize::new(0);
         let answers: Mutex<Vec<(usize, Answer)>> = Mutex::default();

@@ -2,12 +2,15 @@
 
 pub mod check;
 pub mod checks;
+pub mod completions;
 pub mod explain;
 pub mod features;
 mod images;
 pub mod initrd;
 pub mod inspect;
 mod judging;
+pub mod man;
+mod output;
 pub mod properties;
 
 use crate::error::Error;
@@ -75,8 +78,12 @@ fn advice(error: &Error) -> String {
 
 /// Writes to standard output and flushes, so that a full disk is not taken for success.
 fn print(text: &str) -> io::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(bytes)?;
     out.flush()
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// Control characters, direction marks and characters without width become `\u{…}`; a tab becomes a space.
+/// Control characters, direction marks and characters without width become `\u{…}`; a tab becomes a space. Neither can
+/// it be a command to what reads the log of a job: see [`defuse`].
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -14,7 +15,24 @@ pub fn escape(text: &str) -> String {
             _ => escaped.push(character),
         }
     }
-    escaped
+    defuse(escaped)
+}
+
+/// `##[group]`, `##vso[…]`, `##teamcity[…]`: GitHub's runner, Azure Pipelines and `TeamCity` take these for commands
+/// wherever they stand in a line (actions/runner, `ActionCommand.TryParse`).
+fn defuse(text: String) -> String {
+    let mut parts = text.split("##");
+    let first = parts.next().unwrap_or_default();
+    if first.len() == text.len() {
+        return text;
+    }
+    let mut defused = first.to_owned();
+    for part in parts {
+        let word = part.trim_start_matches(|character: char| character.is_ascii_alphanumeric());
+        defused.push_str(if word.starts_with('[') { "#\\u{23}" } else { "##" });
+        defused.push_str(part);
+    }
+    defused
 }
 
 /// The same for text of several lines, whose ends stay.
@@ -50,6 +68,8 @@ mod tests {
             ("\u{2066}x\u{2069}", "\\u{2066}x\\u{2069}"),
             ("\u{e0041}", "\\u{e0041}"),
             ("\u{7f}\u{8}", "\\u{7f}\\u{8}"),
+            ("## title, a##b, x##", "## title, a##b, x##"),
+            ("a ##[error]b ###vso[c]", "a #\\u{23}[error]b ##\\u{23}vso[c]"),
             ("", ""),
         ] {
             assert_eq!(escape(text), escaped, "{text:?}");

@@ -211,7 +211,7 @@ mod tests {
         for name in COMING {
             assert!(explain(name).is_ok_and(|text| text.starts_with(name)), "{name}");
         }
-        let checks = CHECKS.iter().chain([&check::DEMAND]).map(|check| (check.id, "\nseverity:"));
+        let checks = CHECKS.iter().chain([&check::DEMAND, &check::INSPECTED]).map(|check| (check.id, "\nseverity:"));
         for (name, own) in checks.chain(PROPERTIES.iter().map(|property| (property.key, "\nvalues: "))) {
             let text = explain(name).unwrap();
             assert!(text.starts_with(&format!("{name}: ")), "{text}");

@@ -10,7 +10,15 @@ use crate::verdict::{Evidence, FeatureState, Finding, Outcome, Packaged, Report,
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub(super) const FORMAT: Format = Format { name: "json", summary: "bootworthy.report/1, for programs", write };
+pub(super) const FORMAT: Format =
+    Format { name: "json", summary: "bootworthy.report/1, for programs", write, is_appended: false };
+
+pub(super) const LINES: Format = Format {
+    name: "ndjson",
+    summary: "bootworthy.report/1, one line per image",
+    write: write_lines,
+    is_appended: false,
+};
 
 #[derive(Serialize)]
 struct JsonReport<'a> {
@@ -127,7 +135,19 @@ fn write(reports: &[Report], _: Style) -> String {
         all => serde_json::to_string_pretty(all),
     };
     // Strings, numbers and maps with string keys: nothing in these structs can fail to serialise.
-    ascii_json(&text.unwrap_or_default()) + "\n"
+    quiet(&text.unwrap_or_default()) + "\n"
+}
+
+/// ASCII, and no `##[command]` in the log of a job ([`super::escape`]): two of them stand next to each other only within
+/// strings.
+fn quiet(json: &str) -> String {
+    ascii_json(json).replace("##", "#\\u0023")
+}
+
+/// A line per image, always, so that a stream of many can be read as it comes.
+fn write_lines(reports: &[Report], _: Style) -> String {
+    let line = |report| quiet(&serde_json::to_string(&shape(report)).unwrap_or_default()) + "\n";
+    reports.iter().map(line).collect()
 }
 
 fn shape(report: &Report) -> JsonReport<'_> {

@@ -4,7 +4,13 @@ mod escape;
 mod explain;
 mod feature_page;
 mod features;
+mod github;
+mod gitlab;
+mod issue;
 mod json;
+mod junit;
+mod markdown;
+mod sarif;
 mod size;
 mod text;
 
@@ -48,10 +54,22 @@ pub struct Format {
     pub summary: &'static str,
     /// Renders the reports of all images, in order.
     pub write: fn(&[Report], Style) -> String,
+    /// Added to the end of a file instead of replacing it.
+    pub is_appended: bool,
 }
 
 /// Every format, the default first.
-pub const FORMATS: &[Format] = &[text::FORMAT, json::FORMAT];
+pub const FORMATS: &[Format] = &[
+    text::FORMAT,
+    json::FORMAT,
+    json::LINES,
+    sarif::FORMAT,
+    junit::FORMAT,
+    github::ANNOTATIONS,
+    github::SUMMARY,
+    gitlab::FORMAT,
+    markdown::FORMAT,
+];
 
 /// The format with this name.
 pub fn find(name: &str) -> Option<&'static Format> {

@@ -98,6 +98,8 @@ pub struct Report {
     pub guest: Option<Guest>,
     /// The result.
     pub result: Outcome,
+    /// The lightest severity that counts for it.
+    pub fail_on: Severity,
     /// Where the modules are.
     pub table: BootTable,
     /// In the order of [`CHECKS`], then [`DEMAND`] where `--with` asks for something.
@@ -135,6 +137,7 @@ pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) ->
         profile: profile.name,
         path: path.to_owned(),
         result: outcome(&checks, profile.fail_on.min(options.fail_on)),
+        fail_on: profile.fail_on.min(options.fail_on),
         table: boot_table(&guest, options),
         checks,
         earned,
@@ -155,6 +158,7 @@ impl Report {
             path: path.to_owned(),
             guest: None,
             result: Outcome::Unknown,
+            fail_on: profile.fail_on,
             table: BootTable::default(),
             checks: Vec::new(),
             earned: Vec::new(),

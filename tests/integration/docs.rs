@@ -3,7 +3,7 @@
 use crate::common::{Run, bootworthy};
 use bootworthy::report::page;
 use bootworthy::verdict::Weight;
-use bootworthy::verdict::check::{CHECKS, DEMAND};
+use bootworthy::verdict::check::{CHECKS, DEMAND, INSPECTED};
 use bootworthy::verdict::feature::{self, FEATURES, Feature, Role};
 use bootworthy::verdict::profile::{PROFILES, severity};
 use bootworthy::verdict::property::{PROPERTIES, Property, Set};
@@ -99,7 +99,7 @@ fn checks_page() -> String {
     text += &format!("\nProfiles (`--profile`):\n\n{}", profiles.collect::<String>());
     let features = feature::requirable().map(|feature| format!("- {}: {}\n", feature.name, feature.summary));
     text += &format!("\nFeatures (`--require`):\n\n{}", features.collect::<String>());
-    for check in CHECKS.iter().chain([&DEMAND]) {
+    for check in CHECKS.iter().chain([&DEMAND, &INSPECTED]) {
         text += &section(check.id);
     }
     text

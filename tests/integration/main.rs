@@ -26,6 +26,7 @@ mod readers_guest;
 mod readers_initrd;
 mod readers_modprobe;
 mod readers_systemd;
+mod reports;
 mod services;
 mod stock;
 mod sheet;

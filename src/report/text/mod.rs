@@ -9,7 +9,7 @@ use crate::verdict::profile::Severity;
 use crate::verdict::{Evidence, Finding, Outcome, Report, Word};
 use paint::{Colour, Page};
 
-pub(super) const FORMAT: Format = Format { name: "text", summary: "for people", write };
+pub(super) const FORMAT: Format = Format { name: "text", summary: "for people", write, is_appended: false };
 
 /// Places told of one finding; the JSON has all of them.
 const MAX_PLACES: usize = 20;
@@ -132,8 +132,8 @@ fn write_finding(page: &mut Page, finding: &Finding, verbosity: Verbosity) {
         return;
     }
     page.folded("   = why: ", finding.why);
-    if let Some(fix) = &finding.fix {
-        page.folded("   = fix: ", fix);
+    for fix in finding.fix.iter().flat_map(|fix| fix.split('\n')) {
+        page.folded("   = fix: ", &escape(fix));
     }
 }
 

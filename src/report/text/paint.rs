@@ -32,9 +32,11 @@ impl Page {
         self.text
     }
 
-    /// One line as it is.
+    /// One line as it is; what GitHub's runner would take for a command, at the beginning of a line alone, is broken.
     pub(in crate::report) fn line(&mut self, line: &str) {
-        self.text.push_str(line.trim_end());
+        let command = line.trim_start().strip_prefix("::");
+        let line = command.map_or_else(|| line.trim_end().to_owned(), |rest| format!(":\\u{{3a}}{}", rest.trim_end()));
+        self.text.push_str(&line);
         self.text.push('\n');
     }
 
@@ -89,6 +91,16 @@ mod tests {
             let mut page = Page::new(Style { width, ..Style::default() });
             page.folded("  = why: ", text);
             assert_eq!(page.finish(), expected, "{width:?}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_a_command() {
+        for (line, expected) in [("::error::x ", ":\\u{3a}error::x\n"), ("  ::x", ":\\u{3a}x\n"), ("a ::x", "a ::x\n")]
+        {
+            let mut page = Page::new(Style::default());
+            page.line(line);
+            assert_eq!(page.finish(), expected);
         }
     }
 

@@ -15,6 +15,7 @@ mod fstab_targets_exist;
 mod fstab_uuid;
 mod growpart_available;
 mod image_format_safe;
+mod image_inspected;
 mod initrd_kernel_match;
 mod initrd_module_closure;
 mod initrd_root_filesystem;
@@ -67,6 +68,7 @@ pub struct Check {
     pub run: fn(&View<'_>, &mut Tally),
 }
 
+pub use image_inspected::INSPECTED;
 pub use property_earned::DEMAND;
 
 /// Every check, in report order: the boot path, then what is mounted, then what runs, then the file itself.
@@ -144,7 +146,7 @@ pub(super) const BOOT_FACTS: &[FactName] = &[
 
 /// The check with this id.
 pub fn find(id: &str) -> Option<&'static Check> {
-    CHECKS.iter().chain([&DEMAND]).find(|check| check.id == id)
+    CHECKS.iter().chain([&DEMAND, &INSPECTED]).find(|check| check.id == id)
 }
 
 impl Check {

@@ -1,0 +1,36 @@
+//! GitLab Code Quality (`docs.gitlab.com/ci/testing/code_quality/`, "Code Quality report format").
+
+use super::issue::{Issue, fingerprints, issues};
+use super::{Format, Style, escape};
+use crate::manifest::ascii_json;
+use crate::verdict::Report;
+use crate::verdict::profile::Severity;
+use serde_json::{Value, json};
+
+pub(super) const FORMAT: Format = Format { name: "gitlab", summary: "GitLab Code Quality", write, is_appended: false };
+
+fn write(reports: &[Report], _: Style) -> String {
+    let mut rows: Vec<Value> = Vec::new();
+    for (report, prints) in reports.iter().zip(fingerprints(reports)) {
+        rows.extend(issues(report).iter().zip(prints).map(|(issue, print)| row(report, issue, &print)));
+    }
+    // A value can always be written.
+    ascii_json(&serde_json::to_string_pretty(&rows).unwrap_or_default()) + "\n"
+}
+
+fn row(report: &Report, issue: &Issue<'_>, fingerprint: &str) -> Value {
+    let severity = match issue.level {
+        Severity::Error => "critical",
+        Severity::Warning => "minor",
+        Severity::Note | Severity::Off => "info",
+    };
+    let own_line = issue.places.first().filter(|place| place.path.is_none()).and_then(|place| place.line);
+    json!({
+        "description": issue.lines().iter().map(|line| escape(line)).collect::<Vec<_>>().join("; "),
+        "check_name": issue.id,
+        "fingerprint": fingerprint,
+        "severity": severity,
+        // Paths are relative and do not begin with `./`.
+        "location": { "path": escape(report.path.trim_start_matches("./")), "lines": { "begin": own_line.unwrap_or(1) } },
+    })
+}
