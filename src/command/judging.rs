@@ -69,7 +69,7 @@ struct Source {
     /// Read no configuration
     #[arg(long)]
     no_config: bool,
-    /// The day that decides which exceptions have expired; else SOURCE_DATE_EPOCH, else the clock
+    /// The day that decides which exceptions have expired; else `SOURCE_DATE_EPOCH`, else the clock
     #[arg(long, value_name = "YYYY-MM-DD")]
     today: Option<String>,
 }

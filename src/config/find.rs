@@ -19,11 +19,13 @@ const MAX_FILE: u64 = MIB;
 pub(super) struct Found {
     /// As reports show it: from the current directory, `../bootworthy.toml`.
     pub(super) name: PathBuf,
+    /// As it is opened: a folder on the way up may be one that nobody can walk through.
+    path: PathBuf,
     /// The folder that its patterns start from.
     pub(super) folder: PathBuf,
 }
 
-/// Looks in `start` and above. What lies in one of `trees`, directories that are judged themselves, is passed over: an
+/// Looks in `start`, the current directory, and above. What lies in one of `trees`, directories that are judged themselves, is passed over: an
 /// image never says how it is judged. A folder that may not be searched is passed over as well, as cargo does; a file
 /// that is there is taken, whatever comes of reading it.
 ///
@@ -35,8 +37,10 @@ pub(super) fn find(start: &Path, trees: &[(u64, u64)]) -> Result<Option<Found>> 
     let skipped = folders.iter().rposition(is_tree).map_or(0, |last| last.saturating_add(1));
     let mut name = PathBuf::from("../".repeat(skipped)).join(NAME);
     for folder in folders.into_iter().skip(skipped) {
-        match fs::symlink_metadata(folder.join(NAME)) {
-            Ok(_) => return Ok(Some(Found { name, folder: folder.to_owned() })),
+        // The current directory needs no way to itself.
+        let path = if folder == start { PathBuf::from(NAME) } else { folder.join(NAME) };
+        match fs::symlink_metadata(&path) {
+            Ok(_) => return Ok(Some(Found { name, path, folder: folder.to_owned() })),
             Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory | Io::PermissionDenied) => {}
             Err(error) => return Err(unreadable(&name, error)),
         }
@@ -51,13 +55,15 @@ pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     metadata.is_dir().then(|| (metadata.dev(), metadata.ino()))
 }
 
-/// Reads a file that was found: a regular one, never a FIFO that nobody writes to.
-pub(super) fn read_found(name: &Path) -> Result<String> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let opened = rustix::fs::open(name, flags, Mode::empty()).map_err(std::io::Error::from);
-    let mut file = opened.map(File::from).map_err(|error| unreadable(name, error))?;
-    let is_file = file.metadata().map_err(|error| unreadable(name, error))?.is_file();
-    if is_file { read(&mut file, name) } else { Err(unreadable(name, "it is no regular file")) }
+impl Found {
+    /// Its text, of a regular file alone: nobody may write to a FIFO.
+    pub(super) fn read(&self) -> Result<String> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let opened = rustix::fs::open(&self.path, flags, Mode::empty()).map_err(std::io::Error::from);
+        let mut file = opened.map(File::from).map_err(|error| unreadable(&self.name, error))?;
+        let is_file = file.metadata().map_err(|error| unreadable(&self.name, error))?.is_file();
+        if is_file { read(&mut file, &self.name) } else { Err(unreadable(&self.name, "it is no regular file")) }
+    }
 }
 
 /// Reads a file that the user named, a pipe as well.
@@ -72,8 +78,8 @@ fn read(file: &mut File, name: &Path) -> Result<String> {
         let before = bytes.iter().take(valid);
         before.filter(|byte| **byte == b'\n').count().saturating_add(1)
     };
-    String::from_utf8(bytes.clone()).map_err(|error| {
-        let place = format!("{}:{}", name.display(), line(error.utf8_error().valid_up_to()));
+    std::str::from_utf8(&bytes).map(str::to_owned).map_err(|error| {
+        let place = format!("{}:{}", name.display(), line(error.valid_up_to()));
         Error::new(ErrorKind::Corrupt, "this line is not UTF-8").at(place)
     })
 }

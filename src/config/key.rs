@@ -79,7 +79,7 @@ pub(super) const IGNORE_KEYS: &[(&str, &str)] = &[
 
 /// Characters of a pattern: the longest path that Linux takes (`PATH_MAX`).
 pub(super) const MAX_PATTERN: usize = crate::limits::MAX_PATH;
-/// Characters of a module's name: the kernel's `MODULE_NAME_LEN`, 64 less two words.
+/// Characters of a module's name: `MODULE_NAME_LEN` (`include/linux/module.h`), 64 less a word, without its end.
 pub(super) const MAX_MODULE: usize = 55;
 
 pub(super) fn profiles() -> Vec<&'static str> {

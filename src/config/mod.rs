@@ -73,7 +73,7 @@ impl Config {
         let Ok(start) = std::env::current_dir() else { return Ok(Self::default()) };
         let trees: Vec<(u64, u64)> = images.iter().filter_map(|image| find::identity(image)).collect();
         let Some(found) = find::find(&start, &trees)? else { return Ok(Self::default()) };
-        Self::parse(&shown(&found.name), &find::read_found(&found.name)?, &found.folder)
+        Self::parse(&shown(&found.name), &found.read()?, &found.folder)
     }
 
     /// Parses the text of a file; `name` is for errors and reports.

@@ -36,7 +36,7 @@ enum Rule {
     Truth,
 }
 
-/// Glance's limit of one value (`glance/db/sqlalchemy/models.py`, `ImageProperty` is text; Nova stores 255).
+/// Characters of one value: as many as `--with` takes.
 const MAX_VALUE: usize = 255;
 
 /// Every promise that `[policy]` may make, in SCS-0102's order.
@@ -90,11 +90,9 @@ impl Promise {
             Rule::OneOf(words) => json!({ "enum": words }),
             Rule::Truth => json!({ "type": "boolean" }),
             Rule::Number => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
-            Rule::Day(words) => {
-                pattern(&format!("^({DAY}{})$", words.iter().map(|word| format!("|{word}")).collect::<String>()))
-            }
+            Rule::Day(words) => pattern(&format!("^({})$", [&[DAY], words].concat().join("|"))),
             Rule::Validity => pattern(&format!("^(none|last-[1-9][0-9]{{0,8}}|{DAY}|notice|forever)$")),
-            Rule::Moment => pattern(&format!("^{DAY}([ T][0-2][0-9]:[0-5][0-9](:[0-5][0-9])?)?Z?$")),
+            Rule::Moment => pattern(&format!("^{DAY}([ T]{TIME})?Z?$")),
             Rule::Link => pattern("^(private|(https?|ftps?)://[^ ]+)$"),
             Rule::Text => pattern("[^ \\t]"),
         };
@@ -105,8 +103,10 @@ impl Promise {
     }
 }
 
-/// A day in a JSON Schema's pattern.
-pub(super) const DAY: &str = "[0-9]{4}-[01][0-9]-[0-3][0-9]";
+/// A day in a JSON Schema's pattern, as far as one can count there: every month has 31.
+pub(super) const DAY: &str = "(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])";
+/// A time of day in a JSON Schema's pattern.
+const TIME: &str = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?";
 
 fn days(words: &[&str]) -> String {
     ["a day such as 2026-12-31"].iter().chain(words).copied().collect::<Vec<_>>().join(" or ")
@@ -153,9 +153,9 @@ mod tests {
 
     #[test]
     fn values_that_are_told_apart() {
-        for (is_right, rows) in [
+        let tables: [(fn(&str) -> bool, &[(&str, bool)]); 3] = [
             (
-                is_validity as fn(&str) -> bool,
+                is_validity,
                 &[
                     ("none", true),
                     ("last-3", true),
@@ -167,7 +167,7 @@ mod tests {
                     ("2026-02-30", false),
                     ("notice", true),
                     ("Forever", false),
-                ][..],
+                ],
             ),
             (
                 is_moment,
@@ -191,7 +191,8 @@ mod tests {
                     ("cloud.debian.org", false),
                 ],
             ),
-        ] {
+        ];
+        for (is_right, rows) in tables {
             for (text, expected) in rows {
                 assert_eq!(is_right(text), *expected, "{text}");
             }
