@@ -14,5 +14,6 @@ pub mod verdict;
 pub mod manifest;
 pub mod report;
 pub mod build;
+pub mod config;
 pub mod command;
 pub mod cli;

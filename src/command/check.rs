@@ -5,7 +5,7 @@ use super::images::{Images, Inspected};
 use super::judging::Judging;
 use super::output::Outputs;
 use crate::report::Verbosity;
-use crate::verdict::{Report, assess, exit_code};
+use crate::verdict::{Report, exit_code};
 use std::process::ExitCode;
 
 /// Judge images: does it boot, on which bus, what is missing
@@ -25,14 +25,11 @@ pub struct Args {
 
 /// Inspects, judges, prints; exits as the verdict says.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (profile, options) = (args.judging.profile()?, args.judging.options()?);
+    let rules = args.judging.rules(&args.images)?;
     let targets = args.outputs.targets()?;
-    let inspected = args.images.inspect(&options.require_in_initrd)?;
-    let report = |Inspected { name, result }| match result {
-        Ok(guest) => assess(&name, *guest, &profile, &options),
-        Err(error) => Report::unreadable(&name, error, &profile),
-    };
-    let reports: Vec<Report> = inspected.into_iter().map(report).collect();
+    let inspected = args.images.inspect(rules.modules())?;
+    let reports = inspected.into_iter().map(|Inspected { name, result }| rules.judge(&name, result));
+    let reports: Vec<Report> = reports.collect();
     let verbosity = match (args.images.quiet, args.verbose) {
         (true, _) => Verbosity::Quiet,
         (_, true) => Verbosity::Verbose,

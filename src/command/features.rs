@@ -4,8 +4,8 @@ use super::images::{Images, Inspected};
 use super::judging::Judging;
 use super::{EXIT_CODES, failed, is_colourful, print, width};
 use crate::report::{FEATURE_FORMATS, Sheet, Style, Verbosity};
+use crate::verdict::exit_code;
 use crate::verdict::feature::states;
-use crate::verdict::{Report, assess, exit_code};
 use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
 
@@ -27,20 +27,17 @@ pub struct Args {
 
 /// Prints one sheet per image; exits as the profile judges it.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (profile, options) = (args.judging.profile()?, args.judging.options()?);
+    let rules = args.judging.rules(&args.images)?;
     let mut sheets = Vec::new();
-    for Inspected { name, result } in args.images.inspect(&options.require_in_initrd)? {
-        sheets.push(match result {
-            Ok(guest) => {
-                let states = states(&guest, &options);
-                Sheet { report: assess(&name, *guest, &profile, &options), states }
-            }
+    for Inspected { name, result } in args.images.inspect(rules.modules())? {
+        let states = match &result {
+            Ok(guest) => states(guest, rules.options()),
             Err(error) => {
-                let report = Report::unreadable(&name, error.clone(), &profile);
-                failed(&error.into());
-                Sheet { report, states: Vec::new() }
+                failed(&error.clone().into());
+                Vec::new()
             }
-        });
+        };
+        sheets.push(Sheet { report: rules.judge(&name, result), states });
     }
     let verbosity = match (args.images.quiet, args.verbose) {
         (true, _) => Verbosity::Quiet,

@@ -57,6 +57,11 @@ pub(super) struct Inspected {
 }
 
 impl Images {
+    /// The images, as the user named them.
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
     /// Inspects every image, as many at once as were asked for, each in a process of its own; the answers stand in the order of the arguments.
     /// Of `modules` the dependencies are read besides those that checks ask for.
     pub(super) fn inspect(&self, modules: &[String]) -> anyhow::Result<Vec<Inspected>> {

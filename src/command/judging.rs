@@ -1,21 +1,26 @@
-//! How images are judged, and which properties are asked for: shared by check and properties.
+//! How images are judged, and which properties are asked for: the command line and, behind it, the configuration.
 
 use super::Usage;
+use super::images::Images;
+use crate::config::{Config, Date};
+use crate::error::Error;
+use crate::guest::Guest;
 use crate::report::nearest;
-use crate::verdict::Options;
 use crate::verdict::check::{CHECKS, COMING};
 use crate::verdict::feature;
 use crate::verdict::profile::{self, PROFILES, Profile, Severity};
 use crate::verdict::property::{Choice, PROPERTIES, Refusal, Set};
+use crate::verdict::{Ignore, Options, Report, assess};
 use clap::builder::PossibleValuesParser;
+use std::path::PathBuf;
 
 /// Shared options of judging.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Judging")]
 pub(super) struct Judging {
-    /// What counts as an error: openstack requires virtio-scsi, guest-agent and watchdog; bootable nothing; strict counts warnings too
-    #[arg(long, value_name = "PROFILE", default_value = "openstack", value_parser = PossibleValuesParser::new(PROFILES.iter().map(|profile| profile.name)))]
-    profile: String,
+    /// What counts as an error: openstack (the default) requires virtio-scsi, guest-agent and watchdog; bootable nothing; strict counts warnings too
+    #[arg(long, value_name = "PROFILE", value_parser = PossibleValuesParser::new(PROFILES.iter().map(|profile| profile.name)))]
+    profile: Option<String>,
     /// A feature that must be there, besides the profile's (repeatable)
     #[arg(long, value_name = "FEATURE", value_parser = PossibleValuesParser::new(feature::requirable().map(|feature| feature.name)))]
     require: Vec<String>,
@@ -28,20 +33,22 @@ pub(super) struct Judging {
     /// Leave a check out of the result (repeatable)
     #[arg(long, value_name = "ID")]
     ignore: Vec<String>,
-    /// Lowest severity that fails the run
-    #[arg(long, value_name = "SEVERITY", default_value = "error", value_parser = PossibleValuesParser::new(["error", "warning", "note"]))]
-    fail_on: String,
+    /// Lowest severity that fails the run; error is the default
+    #[arg(long, value_name = "SEVERITY", value_parser = PossibleValuesParser::new(["error", "warning", "note"]))]
+    fail_on: Option<String>,
     #[command(flatten)]
     wishes: Wishes,
+    #[command(flatten)]
+    source: Source,
 }
 
 /// Which properties are asked for; none is earned by asking.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Properties")]
 struct Wishes {
-    /// Which properties are looked at
-    #[arg(long, value_name = "SET", default_value = "recommended", value_parser = PossibleValuesParser::new(Set::ALL.iter().map(|set| set.name())))]
-    set: String,
+    /// Which properties are looked at; recommended is the default
+    #[arg(long, value_name = "SET", value_parser = PossibleValuesParser::new(Set::ALL.iter().map(|set| set.name())))]
+    set: Option<String>,
     /// A property that must be earned (repeatable)
     #[arg(long, value_name = "KEY[=VALUE]")]
     with: Vec<String>,
@@ -53,30 +60,81 @@ struct Wishes {
     watchdog_action: Option<String>,
 }
 
+/// Where the configuration comes from.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Configuration")]
+struct Source {
+    /// Read this file instead of the bootworthy.toml of the current directory or one above it
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
+    config: Option<PathBuf>,
+    /// Read no configuration
+    #[arg(long)]
+    no_config: bool,
+    /// The day that decides which exceptions have expired; else `SOURCE_DATE_EPOCH`, else the clock
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    today: Option<String>,
+}
+
+/// What was asked for, whole: nothing can be wrong with it any more once an image is read.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// What is required.
+    profile: Profile,
+    /// The same for all images; the exceptions of the command line.
+    options: Options,
+    config: Config,
+    /// `None` where no exception ends.
+    today: Option<Date>,
+}
+
 impl Judging {
-    /// The profile, with what else is required.
+    /// The configuration and, before it, the command line.
     ///
     /// # Errors
-    /// None in practice: clap lets only names of [`PROFILES`] through.
-    pub(super) fn profile(&self) -> Result<Profile, Usage> {
-        let profile =
-            profile::find(&self.profile).ok_or_else(|| Usage(format!("there is no profile {:?}", self.profile)))?;
-        let is_asked = |name: &&str| self.require.iter().any(|required| required == name);
+    /// For files, ids, keys and values that do not exist, and options that contradict each other.
+    pub(super) fn rules(&self, images: &Images) -> Result<Rules, Usage> {
+        let today = self.source.today()?;
+        let config = match (&self.source.config, self.source.no_config) {
+            (Some(file), _) => Config::named(file),
+            (None, true) => Ok(Config::default()),
+            (None, false) => Config::found(images.paths()),
+        };
+        let config = config.map_err(|error| unreadable(&error))?;
+        let today = match today {
+            None if config.expires() => {
+                let epoch = std::env::var_os("SOURCE_DATE_EPOCH");
+                Some(Date::today(epoch.as_deref()).map_err(|error| unreadable(&error))?)
+            }
+            day => day,
+        };
+        Ok(Rules { profile: self.profile(&config)?, options: self.options(&config)?, config, today })
+    }
+
+    fn profile(&self, config: &Config) -> Result<Profile, Usage> {
+        let default = PROFILES.first().map_or("", |profile| profile.name);
+        let name = self.profile.as_deref().or(config.profile).unwrap_or(default);
+        let profile = profile::find(name).ok_or_else(|| Usage(format!("there is no profile {name:?}")))?;
+        let is_asked =
+            |name: &&str| config.require.contains(name) || self.require.iter().any(|required| required == name);
         let features: Vec<&'static str> = feature::requirable().map(|feature| feature.name).filter(is_asked).collect();
         Ok(profile.clone().requiring(&features))
     }
 
-    /// The options of [`crate::verdict::assess`].
-    ///
-    /// # Errors
-    /// For ids, keys and values that do not exist, and options that contradict each other.
-    pub(super) fn options(&self) -> Result<Options, Usage> {
-        let fail_on = Severity::parse(&self.fail_on).unwrap_or_default();
-        let require_in_initrd = self.require_in_initrd.iter().map(|name| name.replace('-', "_")).collect();
-        Ok(Options { require_in_initrd, fail_on, severities: self.severities()?, choice: self.wishes.choice()? })
+    fn options(&self, config: &Config) -> Result<Options, Usage> {
+        let fail_on = self.fail_on.as_deref().and_then(Severity::parse).or(config.fail_on).unwrap_or_default();
+        let modules = config.require_in_initrd.iter().chain(&self.require_in_initrd);
+        let mut severities = config.severities.clone();
+        severities.extend(self.severities()?);
+        Ok(Options {
+            require_in_initrd: modules.map(|name| name.replace('-', "_")).collect(),
+            fail_on,
+            severities,
+            ignores: self.ignore.iter().map(|id| ignore(id)).collect::<Result<_, _>>()?,
+            choice: self.wishes.choice(config)?,
+        })
     }
 
-    /// In the order in which the last one counts: what is ignored stays ignored.
+    /// In the order in which the last one counts.
     fn severities(&self) -> Result<Vec<(String, Severity)>, Usage> {
         let mut severities = Vec::new();
         for text in &self.severity {
@@ -86,11 +144,54 @@ impl Judging {
             let unknown = || Usage(format!("--severity {text}: {level:?} is none of {}", words.join(", ")));
             severities.push((known_check(id)?, Severity::parse(level).ok_or_else(unknown)?));
         }
-        for id in &self.ignore {
-            severities.push((known_check(id)?, Severity::Off));
-        }
         Ok(severities)
     }
+}
+
+impl Source {
+    fn today(&self) -> Result<Option<Date>, Usage> {
+        let parse = |text: &String| {
+            let wrong = || Usage(format!("--today {text}: a day such as 2026-12-31 is expected"));
+            Date::parse(text).ok_or_else(wrong)
+        };
+        self.today.as_ref().map(parse).transpose()
+    }
+}
+
+impl Rules {
+    /// Modules whose dependencies are to be read as well.
+    pub(super) fn modules(&self) -> &[String] {
+        &self.options.require_in_initrd
+    }
+
+    /// What was asked for, whatever the image.
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The report of one image, as the user named it.
+    pub(super) fn judge(&self, name: &str, inspected: Result<Box<Guest>, Error>) -> Report {
+        let mut report = match inspected {
+            Ok(guest) => {
+                let mut options = self.options.clone();
+                options.ignores.extend(self.config.ignores(name, self.today));
+                assess(name, *guest, &self.profile, &options)
+            }
+            Err(error) => Report::unreadable(name, error, &self.profile),
+        };
+        report.config.clone_from(&self.config.name);
+        report
+    }
+}
+
+/// An error of the configuration, with its next step: nothing was read yet.
+fn unreadable(error: &Error) -> Usage {
+    let help = error.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+    Usage(format!("{error}{help}"))
+}
+
+fn ignore(id: &str) -> Result<Ignore, Usage> {
+    Ok(Ignore { check: known_check(id)?, place: "--ignore".to_owned(), ..Ignore::default() })
 }
 
 /// The id, if there is such a check, now or to come.
@@ -107,11 +208,14 @@ fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String 
 }
 
 impl Wishes {
-    fn choice(&self) -> Result<Choice, Usage> {
-        let mut choice = Choice { set: Set::parse(&self.set).unwrap_or_default(), ..Choice::default() };
+    /// What the command line asks for, then what the configuration does and the command line leaves open.
+    fn choice(&self, config: &Config) -> Result<Choice, Usage> {
+        let set = self.set.as_deref().and_then(Set::parse).or(config.set).unwrap_or_default();
+        let mut choice = Choice { set, ..Choice::default() };
         let wished = self.with.iter().try_for_each(|text| choice.add(text));
         let left = wished.and_then(|()| self.without.iter().try_for_each(|key| choice.leave_out(key)));
         left.and_then(|()| self.watchdog_action.iter().try_for_each(|action| choice.act(action))).map_err(refused)?;
+        choice.complete(&config.choice);
         Ok(choice)
     }
 }

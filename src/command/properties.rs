@@ -6,7 +6,8 @@ use super::{EXIT_CODES, failed, print};
 use crate::manifest::{FORMATS, Manifest};
 use crate::report::{escape, escape_lines};
 use crate::verdict::check::DEMAND;
-use crate::verdict::{Outcome, Report, Word, assess, exit_code};
+use crate::verdict::profile::Severity;
+use crate::verdict::{Outcome, Report, Word, exit_code};
 use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
 
@@ -28,25 +29,22 @@ pub struct Args {
 
 /// Prints one manifest per image; nothing for one whose verdict is unknown.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (profile, options) = (args.judging.profile()?, args.judging.options()?);
+    let rules = args.judging.rules(&args.images)?;
     let mut outcomes = Vec::new();
     let mut texts = Vec::new();
-    for Inspected { name, result } in args.images.inspect(&options.require_in_initrd)? {
-        match result {
-            Ok(guest) => {
-                let report = assess(&name, *guest, &profile, &options);
-                outcomes.push(report.result);
-                demanded(&report)?;
-                if report.result == Outcome::Unknown {
-                    undecided(&name)?;
-                } else {
-                    texts.push(render(args, &report));
-                }
-            }
-            Err(error) => {
-                failed(&error.into());
-                outcomes.push(Outcome::Unknown);
-            }
+    for Inspected { name, result } in args.images.inspect(rules.modules())? {
+        let report = rules.judge(&name, result);
+        outcomes.push(report.result);
+        if let Some(error) = report.error {
+            failed(&error.into());
+            continue;
+        }
+        expired(&report)?;
+        demanded(&report)?;
+        if report.result == Outcome::Unknown {
+            undecided(&name)?;
+        } else {
+            texts.push(render(args, &report));
         }
     }
     print(&join(&args.format, &texts))?;
@@ -91,6 +89,17 @@ fn demanded(report: &Report) -> std::io::Result<()> {
         if let Some(fix) = &evidence.fix {
             writeln!(std::io::stderr(), "  = help: {}", escape(fix))?;
         }
+    }
+    Ok(())
+}
+
+/// Says which exceptions count no more: they may be why the run fails.
+fn expired(report: &Report) -> std::io::Result<()> {
+    use std::io::Write as _;
+    for remark in report.remarks.iter().filter(|remark| remark.severity >= Severity::Warning) {
+        let (place, check, text) = (escape(&remark.place), escape(&remark.check), escape(&remark.text));
+        writeln!(std::io::stderr(), "warning: {place}: {check}: {}: {text}", remark.title)?;
+        writeln!(std::io::stderr(), "  = help: {}", remark.fix)?;
     }
     Ok(())
 }

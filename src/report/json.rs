@@ -6,7 +6,7 @@ use crate::guest::OsRelease;
 use crate::manifest::ascii_json;
 use crate::verdict::profile::Severity;
 use crate::verdict::property::Earned;
-use crate::verdict::{Evidence, FeatureState, Finding, Outcome, Packaged, Report, Summary, Word};
+use crate::verdict::{Evidence, FeatureState, Finding, Ignore, Outcome, Packaged, Remark, Report, Summary, Word};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -25,6 +25,7 @@ struct JsonReport<'a> {
     schema: &'static str,
     tool: Tool,
     profile: &'a str,
+    config: Option<&'a str>,
     image: JsonImage<'a>,
     os: Option<Os<'a>>,
     result: Outcome,
@@ -34,6 +35,7 @@ struct JsonReport<'a> {
     withheld: Vec<JsonWithheld<'a>>,
     boots: Vec<JsonBoot<'a>>,
     features: Vec<JsonFeature<'a>>,
+    remarks: Vec<JsonRemark<'a>>,
     error: Option<JsonError<'a>>,
     summary: Summary,
 }
@@ -69,6 +71,25 @@ struct JsonCheck<'a> {
     evidence: Vec<JsonEvidence<'a>>,
     reason: Option<&'a str>,
     fix: Option<&'a str>,
+    ignored: Option<JsonIgnored<'a>>,
+}
+
+/// Who accepts a finding, and why.
+#[derive(Serialize)]
+struct JsonIgnored<'a> {
+    reason: Option<&'a str>,
+    expires: Option<&'a str>,
+    place: &'a str,
+}
+
+/// Something to say of the configuration.
+#[derive(Serialize)]
+struct JsonRemark<'a> {
+    severity: Severity,
+    check: &'a str,
+    place: &'a str,
+    text: String,
+    fix: &'a str,
 }
 
 #[derive(Serialize)]
@@ -157,6 +178,7 @@ fn shape(report: &Report) -> JsonReport<'_> {
         schema: "bootworthy.report/1",
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         profile: report.profile,
+        config: report.config.as_deref(),
         image: JsonImage {
             path: &report.path,
             format: image.map(|image| image.format.as_str()),
@@ -179,6 +201,7 @@ fn shape(report: &Report) -> JsonReport<'_> {
             .collect(),
         boots: report.buses.iter().map(|bus| JsonBoot { bus: bus.name, verdict: bus.boots }).collect(),
         features: report.features.iter().map(feature).collect(),
+        remarks: report.remarks.iter().map(remark).collect(),
         error: report.error.as_ref().map(|error| JsonError {
             kind: error.kind,
             what: &error.what,
@@ -213,6 +236,21 @@ fn check(finding: &Finding) -> JsonCheck<'_> {
         evidence: finding.evidence.iter().chain(&finding.notes).map(evidence).collect(),
         reason: finding.reason.as_deref(),
         fix: finding.fix.as_deref(),
+        ignored: finding.ignored.as_ref().map(ignored),
+    }
+}
+
+fn ignored(ignore: &Ignore) -> JsonIgnored<'_> {
+    JsonIgnored { reason: ignore.reason.as_deref(), expires: ignore.expires.as_deref(), place: &ignore.place }
+}
+
+fn remark(remark: &Remark) -> JsonRemark<'_> {
+    JsonRemark {
+        severity: remark.severity,
+        check: &remark.check,
+        place: &remark.place,
+        text: format!("{}: {}", remark.title, remark.text),
+        fix: remark.fix,
     }
 }
 

@@ -5,7 +5,7 @@ use super::check::{CHECKS, COMING, Check, DEMAND};
 use super::feature::{self, Feature, Role};
 use super::profile::{Profile, Severity, severity};
 use super::property::{BUS_SCSI, BUS_VIRTIO, Claims, Earned, Forced, Withheld, claims};
-use super::{EntryVerdict, Evidence, Judgement, Options, Tally, Verdict, Weight, Word};
+use super::{EntryVerdict, Evidence, Ignore, Judgement, Options, Remark, Tally, Verdict, Weight, Word, ignored};
 use crate::error::Error;
 use crate::fact::Gap;
 use crate::guest::Guest;
@@ -47,6 +47,8 @@ pub struct Finding {
     pub reason: Option<String>,
     /// How to mend it: the exact rows where they can be written down.
     pub fix: Option<String>,
+    /// The user accepts it: its severity is off.
+    pub ignored: Option<Ignore>,
 }
 
 /// A required feature.
@@ -116,6 +118,10 @@ pub struct Report {
     pub not_checked: &'static [&'static str],
     /// Why the image could not be inspected.
     pub error: Option<Error>,
+    /// The configuration file that counted, as the user would name it.
+    pub config: Option<String>,
+    /// What is to say of the configuration.
+    pub remarks: Vec<Remark>,
 }
 
 /// Judges an image. `path` is the image as the user named it.
@@ -127,6 +133,7 @@ pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) ->
         finding(check, judgement, level, &guest)
     };
     let mut checks: Vec<Finding> = CHECKS.iter().zip(&judged).map(finding).collect();
+    let remarks = ignored::apply(&options.ignores, &mut checks);
     let Claims { earned, withheld, mut forced } = claims(&guest, options, &judged);
     let proofs = proofs(&guest, profile, options, &judged);
     forced.extend(proofs.iter().filter(|proof| !forced.contains(proof)).cloned().collect::<Vec<_>>());
@@ -146,6 +153,8 @@ pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) ->
         features: features(profile, &judged, &proofs),
         not_checked: COMING,
         error: None,
+        config: None,
+        remarks,
         guest: Some(guest),
     }
 }
@@ -167,6 +176,8 @@ impl Report {
             features: Vec::new(),
             not_checked: COMING,
             error: Some(error),
+            config: None,
+            remarks: Vec::new(),
         }
     }
 
@@ -257,6 +268,7 @@ fn finding(check: &'static Check, judgement: &Judgement, severity: Severity, gue
         notes: judgement.notes.clone(),
         reason: judgement.reason(),
         fix,
+        ignored: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod agent;
 mod assess;
 mod defaults;
 mod fstab;
+mod ignored;
 mod login;
 mod spec;
 mod tally;
@@ -36,8 +37,42 @@ pub struct Options {
     /// Severities that the user set for checks by id, the last one of an id counts; they change exit codes, never what
     /// is earned.
     pub severities: Vec<(String, Severity)>,
+    /// Findings that the user accepts in this image; the same holds of them.
+    pub ignores: Vec<Ignore>,
     /// Which properties are asked for.
     pub choice: property::Choice,
+}
+
+/// A finding that the user accepts: it changes exit codes and is shown as what it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ignore {
+    /// The check's id.
+    pub check: String,
+    /// Why; the command line gives none.
+    pub reason: Option<String>,
+    /// Its last day, `YYYY-MM-DD`.
+    pub expires: Option<String>,
+    /// That day is over: it counts as absent.
+    pub is_expired: bool,
+    /// `bootworthy.toml:7`, or `--ignore`.
+    pub place: String,
+}
+
+/// Something to say of the configuration; it changes no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// Warning or note.
+    pub severity: Severity,
+    /// The check that it is about.
+    pub check: String,
+    /// `bootworthy.toml:7`.
+    pub place: String,
+    /// What is the matter.
+    pub title: &'static str,
+    /// In full.
+    pub text: String,
+    /// What to do.
+    pub fix: &'static str,
 }
 
 /// What a check says: the four words of the report.

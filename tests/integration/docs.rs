@@ -1,6 +1,7 @@
 //! What is written down is what the program does. `BOOTWORTHY_UPDATE=1` brings the documents up to date.
 
 use crate::common::{Run, bootworthy};
+use bootworthy::config::schema;
 use bootworthy::report::page;
 use bootworthy::verdict::Weight;
 use bootworthy::verdict::check::{CHECKS, DEMAND, INSPECTED};
@@ -12,6 +13,7 @@ use std::fs;
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const CHECKS_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/checks.md");
 const FEATURES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/features.md");
+const CONFIG_SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/config.json");
 const PROPERTIES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/properties.md");
 
 /// Compares, or rewrites when asked to.
@@ -196,7 +198,12 @@ fn readme_is_true() {
 
 #[test]
 fn pages_are_current() {
-    let pages = [(CHECKS_PAGE, checks_page()), (PROPERTIES_PAGE, properties_page()), (FEATURES_PAGE, features_page())];
+    let pages = [
+        (CHECKS_PAGE, checks_page()),
+        (PROPERTIES_PAGE, properties_page()),
+        (FEATURES_PAGE, features_page()),
+        (CONFIG_SCHEMA, schema()),
+    ];
     for (path, current) in pages {
         settle(path, &fs::read_to_string(path).unwrap_or_default(), &current);
     }

@@ -13,6 +13,7 @@
 mod checks;
 mod cli;
 mod common;
+mod config;
 mod confined;
 mod docs;
 mod faults;

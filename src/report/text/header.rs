@@ -1,5 +1,6 @@
 //! The head of a report: what the image is, and where each kernel finds its modules.
 
+use super::ignored;
 use super::paint::{Colour, Page};
 use crate::guest::{Guest, Image};
 use crate::report::{escape, human};
@@ -93,8 +94,10 @@ fn write_counts(page: &mut Page, report: &Report) {
         };
         texts.push(format!("{} {text}", page.painted(colour, sign)));
     }
-    if notes > 0 {
-        texts.push(format!("({}: -v)", plural(notes, "note")));
+    let told = (notes > 0).then(|| plural(notes, "note"));
+    let told: Vec<String> = told.into_iter().chain(ignored::count(report)).collect();
+    if !told.is_empty() {
+        texts.push(format!("({}: -v)", told.join(", ")));
     }
     page.line("");
     page.line(&format!("  {}", texts.join("   ")));

@@ -1,6 +1,7 @@
 //! The report for people: what to change comes first, one screen where there is nothing to change.
 
 mod header;
+mod ignored;
 pub(super) mod paint;
 
 use super::{Format, Style, Verbosity, escape};
@@ -32,6 +33,7 @@ fn write_report(page: &mut Page, report: &Report, verbosity: Verbosity) {
     if verbosity != Verbosity::Quiet {
         header::write(page, report);
         write_findings(page, report, verbosity);
+        ignored::write(page, report, verbosity);
         write_properties(page, report);
     }
     write_closing(page, report, verbosity);
@@ -237,6 +239,9 @@ fn write_closing(page: &mut Page, report: &Report, verbosity: Verbosity) {
     if verbosity == Verbosity::Quiet {
         return;
     }
+    if let Some(config) = &report.config {
+        page.line(&format!("configuration: {}", escape(config)));
+    }
     if !report.not_checked.is_empty() {
         page.folded("not checked yet: ", &report.not_checked.join(", "));
     }
@@ -290,7 +295,10 @@ fn result(page: &Page, report: &Report) -> String {
     let counts: Vec<String> =
         counts.map(|(n, one, many)| format!("{n} {}", if *n == 1 { one } else { many })).collect();
     match report.result {
-        Outcome::Fit => format!("{} (profile {})", page.painted(Colour::Green, "fit"), report.profile),
+        Outcome::Fit => {
+            let ignored = ignored::count(report).map(|count| format!(", {count}")).unwrap_or_default();
+            format!("{} (profile {}{ignored})", page.painted(Colour::Green, "fit"), report.profile)
+        }
         Outcome::Unfit => format!("{}: {}", page.painted(Colour::Red, "unfit"), counts.join(", ")),
         Outcome::Unknown => format!("{}: {}", page.painted(Colour::Magenta, "unknown"), counts.join(", ")),
     }

@@ -93,6 +93,15 @@ impl Choice {
             let rival = rival.value.as_deref().unwrap_or("whichever is earned");
             return Err(Refusal::Contradiction(format!("--with {text} contradicts --with {key} ({rival})")));
         }
+        if self.without.contains(&property.key) {
+            return Err(Refusal::Contradiction(format!("--with {text} contradicts --without {key}")));
+        }
+        if let Some(action) = self
+            .watchdog_action
+            .filter(|action| key == WATCHDOG && value.as_deref().is_some_and(|value| value != *action))
+        {
+            return Err(Refusal::Contradiction(format!("--with {text} contradicts --watchdog-action {action}")));
+        }
         if !self.is_wished(property.key) {
             self.with.push(Wish { key: property.key, value });
         }
@@ -126,6 +135,20 @@ impl Choice {
         }
         self.watchdog_action = Some(known);
         Ok(())
+    }
+
+    /// Adds what `other` asks for one by one, but where this choice says something of the same key already.
+    pub fn complete(&mut self, other: &Self) {
+        let own = self.clone();
+        let is_open = |key: &str| {
+            let is_armed = key == WATCHDOG && own.watchdog_action.is_some();
+            !own.is_wished(key) && !own.without.contains(&key) && !is_armed
+        };
+        self.with.extend(other.with.iter().filter(|wish| is_open(wish.key)).cloned());
+        self.without.extend(other.without.iter().filter(|key| !own.is_wished(key) && !own.without.contains(key)));
+        if is_open(WATCHDOG) {
+            self.watchdog_action = other.watchdog_action;
+        }
     }
 
     /// Whether a row is asked for, by the set or one by one. Values that are in no set are only taken by name.
