@@ -54,6 +54,11 @@ pub(super) struct Inspected {
 }
 
 impl Images {
+    /// The image files that the user named, in the order of the answers; none for saved facts.
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
     /// Inspects every image, as many at once as there are processors; the answers stand in the order of the arguments.
     /// Of `modules` the dependencies are read besides those that checks ask for.
     pub(super) fn inspect(&self, modules: &[String]) -> anyhow::Result<Vec<Inspected>> {

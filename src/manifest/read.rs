@@ -1,6 +1,7 @@
 //! Manifest files → [`Document`]; the formats that are read back, and flavors.
 
 use super::{Claim, ClaimValue, Claims, Document, Flavor, Typing, json};
+use super::{ansible, heat, image_manager, json_patch, packer, shell, terraform, zuul};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A format that is read.
@@ -10,14 +11,29 @@ pub struct Reader {
     pub name: &'static str,
     /// One line for the help.
     pub summary: &'static str,
-    /// Whether a file of this name (as the user gave it) with this text is of the format; the first that says so reads it.
+    /// Whether a file of this name (as the user gave it) with this text is of the format.
     pub fits: fn(&str, &str) -> bool,
     /// Reads a text that [`Self::fits`]; the path of the answer is not filled in.
     pub read: fn(&str) -> Result<Document>,
 }
 
-/// Every format that is read, the narrower before the wider.
-pub const READERS: &[Reader] = &[GLANCE_JSON];
+/// Every format that is read; the last one is what JSON is when it is nothing else.
+pub const READERS: &[Reader] = &[
+    shell::READER,
+    json_patch::READER,
+    terraform::RESOURCE_READER,
+    terraform::TFVARS_READER,
+    ansible::READER,
+    image_manager::READER,
+    packer::READER,
+    zuul::ZUUL_READER,
+    zuul::NODEPOOL_READER,
+    heat::READER,
+    GLANCE_JSON,
+];
+
+/// Bytes of one manifest; the largest real catalogue has 100 KiB.
+const MAX_TEXT: usize = 4 * 1024 * 1024;
 
 const GLANCE_JSON: Reader = Reader {
     name: "json",
@@ -66,21 +82,41 @@ const STATE_FIELDS: &[&str] = &["created_at", "schema", "self", "updated_at"];
 /// # Errors
 /// When no reader fits, or the text breaks the rules of its format.
 pub fn read(path: &str, text: &str, format: Option<&str>) -> Result<Document> {
+    if text.len() > MAX_TEXT {
+        return Err(Error::too_large("manifest", format!("more than {MAX_TEXT} bytes")).at(path));
+    }
     let reader = match format {
-        Some(name) => READERS.iter().find(|reader| reader.name == name),
-        None => READERS.iter().find(|reader| (reader.fits)(path, text)),
+        Some(name) => READERS.iter().find(|reader| reader.name == name).ok_or_else(|| unknown(READERS.iter())),
+        None => recognised(path, text),
     };
-    let names: Vec<&str> = READERS.iter().map(|reader| reader.name).collect();
-    let unknown = || {
-        Error::unsupported("manifest", "its format is not known")
-            .help(format!("name the format with --from; these are read: {}", names.join(", ")))
-    };
-    let reader = reader.ok_or_else(unknown).map_err(|error| error.at(path))?;
+    let reader = reader.map_err(|error| error.at(path))?;
     let mut document = (reader.read)(text).map_err(|error| error.at(path))?;
     path.clone_into(&mut document.path);
     text.clone_into(&mut document.text);
     document.format = reader.name;
     Ok(document)
+}
+
+/// The one reader that a text is for.
+fn recognised(path: &str, text: &str) -> Result<&'static Reader> {
+    let (last, others) = READERS.split_last().ok_or_else(|| unknown(READERS.iter()))?;
+    let fitting: Vec<&Reader> = others.iter().filter(|reader| (reader.fits)(path, text)).collect();
+    match fitting.as_slice() {
+        [] if (last.fits)(path, text) => Ok(last),
+        [] => Err(unknown(READERS.iter())),
+        [reader] => Ok(reader),
+        several => {
+            let names: Vec<&str> = several.iter().map(|reader| reader.name).collect();
+            Err(Error::unsupported("manifest", format!("it could be {}", names.join(" or ")))
+                .help("name the format with --from"))
+        }
+    }
+}
+
+fn unknown(readers: impl Iterator<Item = &'static Reader>) -> Error {
+    let names: Vec<&str> = readers.map(|reader| reader.name).collect();
+    Error::unsupported("manifest", "its format is not known")
+        .help(format!("name the format with --from; these are read: {}", names.join(", ")))
 }
 
 fn read_glance(text: &str) -> Result<Document> {
@@ -103,8 +139,9 @@ fn read_glance(text: &str) -> Result<Document> {
     })
 }
 
-fn shape(expected: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, "JSON").because(format!("expected {expected}"))
+/// The syntax is right, but what the format has in it is not there.
+pub(super) fn shape(expected: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, "manifest").because(format!("expected {expected}"))
 }
 
 fn glance_image(image: &json::Node) -> Claims {
@@ -133,12 +170,17 @@ fn shown_properties(properties: &[json::Entry], claims: &mut Claims) {
     }
 }
 
-fn is_field(key: &str) -> bool {
+pub(super) fn is_field(key: &str) -> bool {
     GLANCE_FIELDS.contains(&key)
 }
 
-fn claim(entry: &json::Entry) -> Claim {
-    Claim::new(entry.key.clone(), entry.value.claim_value(), Some(entry.line))
+pub(super) fn claim(entry: &json::Entry) -> Claim {
+    claim_of(&entry.key, Some(&entry.value), Some(entry.line))
+}
+
+/// A claim under this key; without a value it is null.
+pub(super) fn claim_of(key: &str, value: Option<&json::Node>, line: Option<u32>) -> Claim {
+    Claim::new(key, value.map_or(ClaimValue::Null, json::Node::claim_value), line)
 }
 
 /// Reads a flavor: `openstack flavor show -f json`, Nova's own JSON, or an object of extra specs alone.
