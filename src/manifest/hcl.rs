@@ -254,8 +254,15 @@ impl Parser {
         Some(digits)
     }
 
+    /// `[value, …]`; nothing for `[for …]`.
     fn list(&mut self, depth: usize) -> Result<Option<Node>> {
         self.next();
+        self.space(Newline::IsSpace)?;
+        let start = self.at;
+        if self.name().as_deref() == Some("for") {
+            return Ok(None);
+        }
+        self.at = start;
         let mut items = Vec::new();
         loop {
             self.space(Newline::IsSpace)?;

@@ -7,6 +7,9 @@ mod boot;
 mod build;
 #[path = "../integration/common.rs"]
 mod common;
+#[path = "../integration/hostile_manifests.rs"]
+mod hostile_manifests;
 mod loaders;
+mod manifests;
 #[path = "../integration/table.rs"]
 mod table;
