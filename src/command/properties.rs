@@ -104,9 +104,9 @@ impl Args {
             return Ok(policy);
         }
         let takes = |key: &str| policy::FIELDS.iter().find(|field| field.key == key).map_or("", |field| field.takes);
-        let rows: String = missing.iter().map(|key| format!("; --policy {key}=VALUE ({})", takes(key))).collect();
+        let rows: Vec<String> = missing.iter().map(|key| format!("; --policy {key}=VALUE ({})", takes(key))).collect();
         let who = if is_scs { "--set scs (SCS-0102)".to_owned() } else { format!("--format {}", self.format) };
-        Err(Usage(format!("{who} demands what no image shows: {}{rows}", missing.join(", "))))
+        Err(Usage(format!("{who} demands what no image shows: {}{}", missing.join(", "), rows.concat())))
     }
 
     fn manifest<'a>(&'a self, report: &'a Report, policy: &'a Policy, digest: Option<&'a str>) -> Manifest<'a> {

@@ -6,6 +6,7 @@ use super::read::{Reader, claim, claim_of, shape};
 use super::yaml::{is_template, parse};
 use super::{Claims, Document, Format, Manifest, Typing, Written, printable, refused};
 use crate::error::Result;
+use std::fmt::Write as _;
 
 pub(super) const FORMAT: Format = Format {
     name: "ansible",
@@ -33,15 +34,17 @@ fn write(images: &[Manifest<'_>]) -> Result<Written> {
 fn task(image: &Manifest<'_>) -> Result<String> {
     let mut text: String = image.remarks().iter().map(|remark| comment(remark)).collect();
     text += "- name: Upload the image\n  openstack.cloud.image:\n    state: present\n";
-    text += &format!("    name: {}\n", value(image.name));
+    let _ = writeln!(text, "    name: {}", value(image.name));
     if let Some(file) = image.file {
-        text += &format!("    filename: {}\n", value(file));
+        let _ = writeln!(text, "    filename: {}", value(file));
     }
     if let Some(format) = image.disk_format {
-        text += &format!("    container_format: bare\n    disk_format: {}\n", value(format));
+        let _ = writeln!(text, "    container_format: bare\n    disk_format: {}", value(format));
     }
     for (key, minimum) in [("min_disk", image.min_disk), ("min_ram", image.min_ram)] {
-        text += &minimum.map(|minimum| format!("    {key}: {minimum}\n")).unwrap_or_default();
+        if let Some(minimum) = minimum {
+            let _ = writeln!(text, "    {key}: {minimum}");
+        }
     }
     if !image.properties.is_empty() {
         text += "    properties:\n";
@@ -53,7 +56,7 @@ fn task(image: &Manifest<'_>) -> Result<String> {
             return Err(refused(&what, "Ansible takes its name for a template"));
         }
         let (key, value) = (key(property.key)?, value(property.value));
-        text += &format!("      {}      {key}: {value}\n", comment(&property.origin()));
+        let _ = writeln!(text, "      {}      {key}: {value}", comment(&property.origin()));
     }
     Ok(text)
 }

@@ -7,6 +7,7 @@ use super::read::{Reader, claim, claim_of, shape};
 use super::yaml::parse;
 use super::{Claims, Document, Format, Manifest, Property, Typing, Written};
 use crate::error::Result;
+use std::fmt::Write as _;
 
 pub(super) const FORMAT: Format = Format {
     name: "heat",
@@ -30,7 +31,7 @@ pub(super) const READER: Reader = Reader {
 fn write(images: &[Manifest<'_>]) -> Result<Written> {
     let mut text = "heat_template_version: \"2021-04-16\"\nparameters:\n".to_owned();
     for (number, _) in (1..).zip(images) {
-        text += &format!("  location_{number}:\n    type: string\n    description: URL of the image for Glance\n");
+        let _ = writeln!(text, "  location_{number}:\n    type: string\n    description: URL of the image for Glance");
     }
     text += "resources:\n";
     for (number, image) in (1_usize..).zip(images) {
@@ -40,14 +41,16 @@ fn write(images: &[Manifest<'_>]) -> Result<Written> {
 }
 
 fn resource(image: &Manifest<'_>, number: usize) -> Result<String> {
-    let mut text: String = image.remarks().iter().map(|remark| format!("  {}", comment(remark))).collect();
-    text += &format!("  image_{number}:\n    type: OS::Glance::WebImage\n    properties:\n");
-    text += &format!("      name: {}\n", yaml(image.name));
-    text += &format!("      location: {{get_param: location_{number}}}\n      container_format: bare\n");
+    let mut text: String = image.remarks().iter().flat_map(|remark| ["  ".to_owned(), comment(remark)]).collect();
+    let _ = writeln!(text, "  image_{number}:\n    type: OS::Glance::WebImage\n    properties:");
+    let _ = writeln!(text, "      name: {}", yaml(image.name));
+    let _ = writeln!(text, "      location: {{get_param: location_{number}}}\n      container_format: bare");
     // The resource demands one.
-    text += &format!("      disk_format: {}\n", yaml(image.disk_format.unwrap_or("raw")));
+    let _ = writeln!(text, "      disk_format: {}", yaml(image.disk_format.unwrap_or("raw")));
     for (key, minimum) in [("min_disk", image.min_disk), ("min_ram", image.min_ram)] {
-        text += &minimum.map(|minimum| format!("      {key}: {minimum}\n")).unwrap_or_default();
+        if let Some(minimum) = minimum {
+            let _ = writeln!(text, "      {key}: {minimum}");
+        }
     }
     let row = |property: &Property<'_>, indent: &str| {
         let origin = comment(&property.origin());

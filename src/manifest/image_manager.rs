@@ -7,6 +7,7 @@ use super::read::{Reader, claim, claim_of, shape};
 use super::yaml::parse;
 use super::{Claims, Document, Format, Manifest, Typing, Written, printable};
 use crate::error::{Error, Result};
+use std::fmt::Write as _;
 
 pub(super) const FORMAT: Format = Format {
     name: "image-manager",
@@ -132,21 +133,24 @@ fn write(images: &[Manifest<'_>]) -> Result<Written> {
     Ok(written)
 }
 
+const EMPTY: &str = "versions is empty, so nothing is imported: image_source (a URL) and image_build_date (a day) say \
+                     what it is made of";
+
 fn entry(image: &Manifest<'_>) -> Result<(String, Vec<String>)> {
     let (meta, mut notes) = meta(image)?;
     let login = image.value("image_original_user").ok_or_else(|| demanded("image_original_user"))?;
-    let versions = match versions(image) {
-        Some(versions) => versions,
-        None => {
-            notes.push("versions is empty, so nothing is imported: image_source (a URL) and image_build_date (a day) say what it is made of".to_owned());
-            "    versions: []\n".to_owned()
-        }
-    };
+    let versions = versions(image).unwrap_or_else(|| {
+        notes.push(EMPTY.to_owned());
+        "    versions: []
+"
+        .to_owned()
+    });
     let mut text = format!("  - name: {}\n    enable: true\n", yaml(image.name));
-    text += &format!("    format: {}\n    login: {}\n", yaml(image.disk_format.unwrap_or("raw")), yaml(login));
-    text += &format!("    min_disk: {}\n    min_ram: {}\n", image.min_disk.unwrap_or(0), image.min_ram.unwrap_or(0));
+    let _ = writeln!(text, "    format: {}\n    login: {}", yaml(image.disk_format.unwrap_or("raw")), yaml(login));
+    let _ =
+        writeln!(text, "    min_disk: {}\n    min_ram: {}", image.min_disk.unwrap_or(0), image.min_ram.unwrap_or(0));
     text += "    status: active\n    visibility: private\n    multi: false\n";
-    text += &format!("    meta:\n{meta}    tags: []\n{versions}");
+    let _ = write!(text, "    meta:\n{meta}    tags: []\n{versions}");
     Ok((text, notes))
 }
 
@@ -175,7 +179,7 @@ fn meta(image: &Manifest<'_>) -> Result<(String, Vec<String>)> {
             notes.push(format!("{}={word} stands as {value}: the schema has no word for {word}", key.name));
         }
         let value = key.kind.written(value).ok_or_else(|| refused(key.name, property.value))?;
-        text += &format!("      {}      {}: {value}\n", comment(&property.origin()), key.name);
+        let _ = writeln!(text, "      {}      {}: {value}", comment(&property.origin()), key.name);
     }
     Ok((text, notes))
 }
@@ -221,7 +225,7 @@ fn versions(image: &Manifest<'_>) -> Option<String> {
     let url = image.value("image_source").filter(|source| is_url(source))?;
     let day = image.value("image_build_date")?.get(..10).filter(|day| is_day(day))?;
     let mut text = format!("    versions:\n      - version: {}\n", yaml(&day.replace('-', "")));
-    text += &format!("        url: {}\n        build_date: {day}\n", yaml(url));
+    let _ = writeln!(text, "        url: {}\n        build_date: {day}", yaml(url));
     let digest = image.sha512.map(|digest| format!("        checksum: {}\n", yaml(&format!("sha512:{digest}"))));
     Some(text + &digest.unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! Terraform and OpenTofu: the resource `openstack_images_image_v2`, and a map for `*.auto.tfvars.json`.
+//! Terraform and `OpenTofu`: the resource `openstack_images_image_v2`, and a map for `*.auto.tfvars.json`.
 
 use super::hcl::{self, Body};
 use super::json::{self as tree, Entry, Node};
@@ -7,6 +7,7 @@ use super::read::{Reader, claim_of, shape};
 use super::{Claims, Document, Format, Manifest, Typing, Written, only};
 use crate::error::Result;
 use serde_json::{Map, Value};
+use std::path::Path;
 
 pub(super) const RESOURCE: Format = Format {
     name: "terraform",
@@ -29,7 +30,7 @@ const KIND: &str = "openstack_images_image_v2";
 pub(super) const RESOURCE_READER: Reader = Reader {
     name: "terraform",
     summary: "Terraform and OpenTofu: openstack_images_image_v2, or the properties of a *.tfvars",
-    fits: |path, text| path.ends_with(".tf") || path.ends_with(".tfvars") || text.contains(&format!("\"{KIND}\"")),
+    fits: |path, text| has_extension(path, &["tf", "tfvars"]) || text.contains(&format!("\"{KIND}\"")),
     read,
 };
 
@@ -41,6 +42,10 @@ pub(super) const TFVARS_READER: Reader = Reader {
     },
     read: read_variables,
 };
+
+fn has_extension(path: &str, any: &[&str]) -> bool {
+    Path::new(path).extension().is_some_and(|extension| any.iter().any(|one| extension == *one))
+}
 
 fn resource(image: &Manifest<'_>) -> String {
     let mut rows = vec![("name", quoted(image.name))];
@@ -58,7 +63,7 @@ fn resource(image: &Manifest<'_>) -> String {
 /// As `terraform fmt` would have it.
 pub(super) fn aligned(rows: &[(&str, String)]) -> String {
     let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or_default();
-    rows.iter().map(|(key, value)| format!("  {key:width$} = {value}\n")).collect()
+    rows.iter().map(|(key, value)| format!("  {key:width$} = {value}\n")).collect::<Vec<_>>().concat()
 }
 
 /// The properties as an attribute, each with where it comes from.
@@ -70,7 +75,7 @@ pub(super) fn map(name: &str, image: &Manifest<'_>) -> String {
         let (key, value) = (hcl_key(property.key), quoted(property.value));
         format!("    {}    {key} = {value}\n", comment(&property.origin()))
     };
-    format!("\n  {name} = {{\n{}  }}\n", image.properties.iter().map(row).collect::<String>())
+    format!("\n  {name} = {{\n{}  }}\n", image.properties.iter().map(row).collect::<Vec<_>>().concat())
 }
 
 /// In variables Terraform takes strings as they are, templates or not (`command/meta_vars.go`).

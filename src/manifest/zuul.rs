@@ -8,6 +8,7 @@ use super::read::{Reader, claim, claim_of, shape};
 use super::yaml::parse;
 use super::{Claims, Document, Format, Manifest, Typing, Written};
 use crate::error::Result;
+use std::fmt::Write as _;
 
 pub(super) const ZUUL: Format = Format {
     name: "zuul",
@@ -46,15 +47,15 @@ fn write(images: &[Manifest<'_>], head: &str, indent: &str, place: &str) -> Resu
     let mut text = head.to_owned();
     for image in images {
         for remark in image.remarks() {
-            text += &format!("{indent}{}", comment(&remark));
+            let _ = write!(text, "{indent}{}", comment(&remark));
         }
-        text += &format!("{indent}- name: {}\n", yaml(&image.label().replace('_', "-")));
+        let _ = writeln!(text, "{indent}- name: {}", yaml(&image.label().replace('_', "-")));
         if !image.properties.is_empty() {
-            text += &format!("{indent}  {place}:\n");
+            let _ = writeln!(text, "{indent}  {place}:");
         }
         for property in &image.properties {
             let (key, value) = (key(property.key)?, yaml(property.value));
-            text += &format!("{indent}    {}{indent}    {key}: {value}\n", comment(&property.origin()));
+            let _ = writeln!(text, "{indent}    {}{indent}    {key}: {value}", comment(&property.origin()));
         }
     }
     let has_minima = images.iter().any(|image| image.min_disk.or(image.min_ram).is_some());

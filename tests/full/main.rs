@@ -11,5 +11,6 @@ mod common;
 mod hostile_manifests;
 mod loaders;
 mod manifests;
+mod scs;
 #[path = "../integration/table.rs"]
 mod table;
