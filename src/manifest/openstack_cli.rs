@@ -85,7 +85,10 @@ fn properties(image: &Manifest<'_>, option: &str) -> Result<Vec<String>> {
             let what = format!("the property {:?}", super::printable(property.key));
             return Err(refused(&what, "the client ends a property's name at the first ="));
         }
-        Ok(format!("{option} {}", word(&format!("{}={}", property.key, property.value))))
+        let pair = format!("{}={}", property.key, property.value);
+        // argparse takes a word that begins with a dash for an option.
+        let is_joined = pair.starts_with('-');
+        Ok(if is_joined { word(&format!("{option}={pair}")) } else { format!("{option} {}", word(&pair)) })
     };
     image.properties.iter().map(property).collect()
 }
