@@ -86,9 +86,9 @@ pub(super) fn hcl(text: &str) -> String {
         let end = marks.find(|c| !matches!(c, '$' | '%')).unwrap_or(marks.len());
         let (marks, after) = marks.split_at_checked(end).unwrap_or((marks, ""));
         match marks {
-            "$" | "%" if after.starts_with('{') => quoted.extend([marks, marks]),
+            "$" | "%" if after.starts_with('{') && after.contains('}') => quoted.extend([marks, marks]),
             _ if !after.starts_with('{') => quoted.push_str(marks),
-            // Of several marks before a brace readers make different things.
+            // Of several marks before a brace readers make different things, and python-hcl2 looks for its end.
             _ => marks.chars().for_each(|mark| {
                 let _ = write!(quoted, "\\u{:04x}", u32::from(mark));
             }),
@@ -169,6 +169,7 @@ mod tests {
             ("a\"\\b", "\"a\\\"\\\\b\"", "\"a\\\"\\\\b\""),
             ("${x} %{y} $5 50%", "\"${x} %{y} $5 50%\"", "\"$${x} %%{y} $5 50%\""),
             ("$${x}%${y}$", "\"$${x}%${y}$\"", "\"\\u0024\\u0024{x}\\u0025\\u0024{y}$\""),
+            ("${", "\"${\"", "\"\\u0024{\""),
             ("a\n\u{7}\u{202e}\u{1f600}", "\"a\\n\\u0007\\u202e\\U0001f600\"", "\"a\\n\\u0007\\u202e\\U0001f600\""),
         ] {
             assert_eq!((yaml(text).as_str(), hcl(text).as_str()), (in_yaml, in_hcl));
