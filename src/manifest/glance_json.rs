@@ -1,7 +1,6 @@
 //! What Glance's `POST /v2/images` takes: one flat object, strings but for `min_disk` and `min_ram`.
 
 use super::{Format, Manifest, Written, ascii_json};
-use crate::error::Result;
 use serde::Serializer as _;
 use serde::ser::SerializeMap as _;
 
@@ -10,17 +9,17 @@ pub(super) const FORMAT: Format = Format {
     summary: "the body of Glance's POST /v2/images",
     is_digest_read: false,
     demands: &[],
-    write,
+    write: |images| Ok(write(images)),
 };
 
 /// Several images become one array.
-fn write(images: &[Manifest<'_>]) -> Result<Written> {
+fn write(images: &[Manifest<'_>]) -> Written {
     let texts: Vec<String> = images.iter().map(object).collect();
     let text = match texts.as_slice() {
         [one] => format!("{one}\n"),
         several => format!("[\n{}\n]\n", several.join(",\n")),
     };
-    Ok(Written { text, notes: Vec::new() })
+    Written { text, notes: Vec::new() }
 }
 
 fn object(image: &Manifest<'_>) -> String {

@@ -31,17 +31,17 @@ pub(super) const CINDER: Format = Format {
 /// Columns after which the line is continued with a backslash.
 const WIDTH: usize = 110;
 
-fn lines(images: &[Manifest<'_>], write: fn(&Manifest<'_>) -> Result<(String, Vec<String>)>) -> Result<Written> {
+fn lines(images: &[Manifest<'_>], write: fn(&Manifest<'_>) -> Result<Written>) -> Result<Written> {
     let mut written = Written::default();
     for image in images {
-        let (text, notes) = write(image)?;
-        written.text += &text;
-        written.notes.extend(notes);
+        let line = write(image)?;
+        written.text += &line.text;
+        written.notes.extend(line.notes);
     }
     Ok(written)
 }
 
-fn create(image: &Manifest<'_>) -> Result<(String, Vec<String>)> {
+fn create(image: &Manifest<'_>) -> Result<Written> {
     let mut words = vec!["openstack image create".to_owned()];
     if let Some(format) = image.disk_format {
         words.push(format!("--disk-format {} --container-format bare", word(format)));
@@ -51,18 +51,19 @@ fn create(image: &Manifest<'_>) -> Result<(String, Vec<String>)> {
     words.extend(minima(image));
     words.push(target(image.name)?);
     let remarks = image.remarks().into_iter().filter(|remark| remark.starts_with("withheld"));
-    Ok((remarks.map(|remark| comment(&remark)).collect::<String>() + &folded(&words), Vec::new()))
+    let text = remarks.map(|remark| comment(&remark)).collect::<String>() + &folded(&words);
+    Ok(Written { text, notes: Vec::new() })
 }
 
-fn set(image: &Manifest<'_>) -> Result<(String, Vec<String>)> {
+fn set(image: &Manifest<'_>) -> Result<Written> {
     let mut words = vec!["openstack image set".to_owned()];
     words.extend(properties(image, "--property")?);
     words.extend(minima(image));
     words.push(target(image.name)?);
-    Ok((remarks(image) + &folded(&words), Vec::new()))
+    Ok(Written { text: remarks(image) + &folded(&words), notes: Vec::new() })
 }
 
-fn volume(image: &Manifest<'_>) -> Result<(String, Vec<String>)> {
+fn volume(image: &Manifest<'_>) -> Result<Written> {
     let mut words = vec!["openstack volume set".to_owned()];
     words.extend(properties(image, "--image-property")?);
     // Which volume is the user's to say.
@@ -70,7 +71,7 @@ fn volume(image: &Manifest<'_>) -> Result<(String, Vec<String>)> {
     let has_minima = image.min_disk.or(image.min_ram).is_some();
     let note = "min_disk and min_ram are left out: a volume has its own size, and Cinder took them at its creation";
     let notes = has_minima.then(|| note.to_owned()).into_iter().collect();
-    Ok((remarks(image) + &folded(&words), notes))
+    Ok(Written { text: remarks(image) + &folded(&words), notes })
 }
 
 /// What is said above a line, as comments cannot stand within one.

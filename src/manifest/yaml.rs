@@ -71,7 +71,8 @@ impl Builder {
                 let is_plain = style == ScalarStyle::Plain && tag.is_none();
                 let is_key = matches!(self.frames.last(), Some(Frame::Map { key: None, .. }));
                 if is_plain && text == "<<" && is_key {
-                    return self.wait(Key::Merge);
+                    self.wait(Key::Merge);
+                    return Ok(());
                 }
                 let value = if is_plain { resolved(&text) } else { ClaimValue::Text(text.into_owned()) };
                 let value = self.tagged(value, tag.as_ref(), is_key);
@@ -157,7 +158,7 @@ impl Builder {
             Some(Frame::List { items, .. }) => items.push(value),
             Some(Frame::Map { key: None, .. }) => {
                 let refuse = || Error::corrupt("YAML", format!("the key in line {line} is no scalar"));
-                return self.wait(Key::Plain(key_text(&value).ok_or_else(refuse)?, line));
+                self.wait(Key::Plain(key_text(&value).ok_or_else(refuse)?, line));
             }
             Some(Frame::Map { key, entries, merged, .. }) => match key.take() {
                 Some(Key::Plain(key, line)) => entries.push(Entry { key, line, value }),
@@ -167,11 +168,10 @@ impl Builder {
         Ok(())
     }
 
-    fn wait(&mut self, name: Key) -> Result<()> {
+    fn wait(&mut self, name: Key) {
         if let Some(Frame::Map { key, .. }) = self.frames.last_mut() {
             *key = Some(name);
         }
-        Ok(())
     }
 }
 

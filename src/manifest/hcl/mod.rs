@@ -228,7 +228,7 @@ impl Parser {
             let line = self.line;
             let key = match self.peek(0) {
                 Some('"') => self.string(depth)?,
-                Some(c) if c.is_ascii_digit() => self.digits(),
+                Some(c) if c.is_ascii_digit() => Some(self.digits()),
                 _ => self.name(),
             };
             self.space(Newline::Ends)?;
@@ -247,13 +247,13 @@ impl Parser {
         }
     }
 
-    fn digits(&mut self) -> Option<String> {
+    fn digits(&mut self) -> String {
         let mut digits = String::new();
         while let Some(c) = self.peek(0).filter(char::is_ascii_digit) {
             digits.push(c);
             self.next();
         }
-        Some(digits)
+        digits
     }
 
     /// `[value, …]`; nothing for `[for …]`.
