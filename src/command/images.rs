@@ -57,7 +57,7 @@ pub(super) struct Inspected {
 }
 
 impl Images {
-    /// The images, as the user named them.
+    /// The image files that the user named, in the order of the answers; none for saved facts.
     pub(super) fn paths(&self) -> &[PathBuf] {
         &self.paths
     }

@@ -12,6 +12,7 @@ use crate::verdict::profile::{self, PROFILES, Profile, Severity};
 use crate::verdict::property::{Choice, PROPERTIES, Refusal, Set};
 use crate::verdict::{Ignore, Options, Report, assess};
 use clap::builder::PossibleValuesParser;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Shared options of judging.
@@ -162,6 +163,11 @@ impl Rules {
     /// Modules whose dependencies are to be read as well.
     pub(super) fn modules(&self) -> &[String] {
         &self.options.require_in_initrd
+    }
+
+    /// What the configuration promises of every image.
+    pub(super) fn policy(&self) -> &BTreeMap<&'static str, String> {
+        &self.config.policy
     }
 
     /// What was asked for, whatever the image.

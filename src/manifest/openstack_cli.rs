@@ -1,50 +1,116 @@
-//! An `openstack image create` line (python-openstackclient), quoted for a POSIX shell.
+//! `openstack image create`, `image set` and `volume set` lines (python-openstackclient), quoted for a POSIX shell.
 
-use super::{Format, Manifest};
-use std::fmt::Write as _;
+use super::quote::{comment, word};
+use super::{Format, Manifest, Property, Written, refused};
+use crate::error::Result;
 
-pub(super) const FORMAT: Format =
-    Format { name: "openstack", summary: "an `openstack image create` line for a shell", render };
+pub(super) const CREATE: Format = Format {
+    name: "openstack",
+    summary: "an `openstack image create` line for a shell",
+    is_digest_read: false,
+    demands: &[],
+    write: |images| lines(images, create),
+};
+
+pub(super) const SET: Format = Format {
+    name: "openstack-set",
+    summary: "an `openstack image set` line for an image that is in Glance already",
+    is_digest_read: false,
+    demands: &[],
+    write: |images| lines(images, set),
+};
+
+pub(super) const CINDER: Format = Format {
+    name: "cinder",
+    summary: "an `openstack volume set` line: the properties of a volume to boot from",
+    is_digest_read: false,
+    demands: &[],
+    write: |images| lines(images, volume),
+};
 
 /// Columns after which the line is continued with a backslash.
 const WIDTH: usize = 110;
 
-fn render(manifest: &Manifest<'_>) -> String {
+fn lines(images: &[Manifest<'_>], write: fn(&Manifest<'_>) -> Result<Written>) -> Result<Written> {
+    let mut written = Written::default();
+    for image in images {
+        let line = write(image)?;
+        written.text += &line.text;
+        written.notes.extend(line.notes);
+    }
+    Ok(written)
+}
+
+fn create(image: &Manifest<'_>) -> Result<Written> {
     let mut words = vec!["openstack image create".to_owned()];
-    if let Some(format) = manifest.disk_format {
-        words.push(format!("--disk-format {format} --container-format bare"));
+    if let Some(format) = image.disk_format {
+        words.push(format!("--disk-format {} --container-format bare", word(format)));
     }
-    words.extend(manifest.file.map(|file| format!("--file {}", quote(&path(file)))));
-    for earned in manifest.earned {
-        // min_disk and min_ram are options of their own.
-        words.push(if earned.is_integer {
-            format!("--{} {}", earned.key.replace('_', "-"), quote(&earned.value))
-        } else {
-            format!("--property {}", quote(&format!("{}={}", earned.key, earned.value)))
-        });
+    words.extend(image.file.map(|file| format!("--file {}", word(&path(file)))));
+    words.extend(properties(image, "--property")?);
+    words.extend(minima(image));
+    words.push(target(image.name)?);
+    let remarks = image.remarks().into_iter().filter(|remark| remark.starts_with("withheld"));
+    let text = remarks.map(|remark| comment(&remark)).collect::<String>() + &folded(&words);
+    Ok(Written { text, notes: Vec::new() })
+}
+
+fn set(image: &Manifest<'_>) -> Result<Written> {
+    let mut words = vec!["openstack image set".to_owned()];
+    words.extend(properties(image, "--property")?);
+    words.extend(minima(image));
+    words.push(target(image.name)?);
+    Ok(Written { text: remarks(image) + &folded(&words), notes: Vec::new() })
+}
+
+fn volume(image: &Manifest<'_>) -> Result<Written> {
+    let mut words = vec!["openstack volume set".to_owned()];
+    words.extend(properties(image, "--image-property")?);
+    // Which volume is the user's to say.
+    words.push("\"$VOLUME\"".to_owned());
+    let has_minima = image.min_disk.or(image.min_ram).is_some();
+    let note = "min_disk and min_ram are left out: a volume has its own size, and Cinder took them at its creation";
+    let notes = has_minima.then(|| note.to_owned()).into_iter().collect();
+    Ok(Written { text: remarks(image) + &folded(&words), notes })
+}
+
+/// What is said above a line, as comments cannot stand within one.
+fn remarks(image: &Manifest<'_>) -> String {
+    let told = |property: &Property<'_>| format!("{}={}: {}", property.key, property.value, property.origin());
+    image.remarks().into_iter().chain(image.properties.iter().map(told)).map(|text| comment(&text)).collect()
+}
+
+fn properties(image: &Manifest<'_>, option: &str) -> Result<Vec<String>> {
+    let property = |property: &Property<'_>| {
+        if property.key.contains('=') {
+            let what = format!("the property {:?}", super::printable(property.key));
+            return Err(refused(&what, "the client ends a property's name at the first ="));
+        }
+        let pair = format!("{}={}", property.key, property.value);
+        // argparse takes a word that begins with a dash for an option.
+        let is_joined = pair.starts_with('-');
+        Ok(if is_joined { word(&format!("{option}={pair}")) } else { format!("{option} {}", word(&pair)) })
+    };
+    image.properties.iter().map(property).collect()
+}
+
+/// Options of their own.
+fn minima(image: &Manifest<'_>) -> impl Iterator<Item = String> {
+    let option = |name: &str, value: Option<u64>| value.map(|value| format!("--{name} {value}"));
+    option("min-disk", image.min_disk).into_iter().chain(option("min-ram", image.min_ram))
+}
+
+/// The client's parser has no reliable end of options, and no name needs a leading dash.
+fn target(name: &str) -> Result<String> {
+    match name.trim_start_matches('-') {
+        "" => Err(refused("the name of the image", "it is empty, or dashes alone").help("give one with --name")),
+        name => Ok(word(name)),
     }
-    // The client's parser has no reliable end of options, and no name needs a leading dash.
-    words.push(quote(manifest.name.trim_start_matches('-')));
-    let mut text = String::new();
-    for withheld in manifest.withheld {
-        let value = withheld.value.as_ref().map(|value| format!("={value}")).unwrap_or_default();
-        let check = withheld.check.map(|check| format!(" ({check})")).unwrap_or_default();
-        text += &comment(&format!("withheld: {}{value}: {}{check}", withheld.key, withheld.reason));
-    }
-    text + &folded(&words)
 }
 
 /// A name that begins with a dash would be taken for an option.
 fn path(file: &str) -> String {
     if file.starts_with('-') { format!("./{file}") } else { file.to_owned() }
-}
-
-/// One shell comment of printable ASCII, whatever the text holds; all else as `\u{…}`.
-fn comment(text: &str) -> String {
-    let seen = |c: char| matches!(c, ' '..='~');
-    let safe: String =
-        text.chars().map(|c| if seen(c) { c.to_string() } else { c.escape_unicode().to_string() }).collect();
-    format!("# {safe}\n")
 }
 
 fn folded(words: &[String]) -> String {
@@ -64,58 +130,11 @@ fn folded(words: &[String]) -> String {
     text + "\n"
 }
 
-/// The word as a shell reads it back, byte for byte: bare, `'…'`, or `$'…'` where it holds what cannot be seen
-/// (POSIX.1-2024, 2.2.4; bash and zsh had it before).
-fn quote(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    if word.chars().all(|c| matches!(c, ' '..='~')) {
-        return format!("'{}'", word.replace('\'', "'\\''"));
-    }
-    let mut quoted = "$'".to_owned();
-    for byte in word.bytes() {
-        match byte {
-            b'\'' | b'\\' => quoted.extend(['\\', char::from(byte)]),
-            b' '..=b'~' => quoted.push(char::from(byte)),
-            // Octal takes exactly three digits: what follows cannot be drawn in.
-            _ => {
-                let _ = write!(quoted, "\\{byte:03o}");
-            }
-        }
-    }
-    quoted + "'"
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::tests::image;
     use super::*;
-    use crate::verdict::property::{Earned, Withheld};
-
-    #[test]
-    fn words_survive_the_shell() {
-        for (word, quoted) in [
-            ("scsi", "scsi"),
-            ("", "''"),
-            ("Debian 13", "'Debian 13'"),
-            ("$(reboot)`id`", "'$(reboot)`id`'"),
-            ("it's", "'it'\\''s'"),
-            ("~root", "'~root'"),
-            ("a;b|c&d>e*f?g[h]!#", "'a;b|c&d>e*f?g[h]!#'"),
-            ("a\nb", "$'a\\012b'"),
-            ("\u{1}7", "$'\\0017'"),
-            ("caf\u{e9} '\\\u{202e}", "$'caf\\303\\251 \\'\\\\\\342\\200\\256'"),
-        ] {
-            assert_eq!(quote(word), quoted);
-            assert_eq!(bash(quoted), word.as_bytes(), "{quoted}");
-        }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "bash is the reference for what a word means")]
-    fn bash(word: &str) -> Vec<u8> {
-        std::process::Command::new("bash").args(["-c", &format!("printf %s {word}")]).output().unwrap().stdout
-    }
+    use crate::verdict::property::Withheld;
 
     #[test]
     fn comments_stay_comments() {
@@ -125,18 +144,39 @@ mod tests {
             check: Some("initrd-virtio-scsi"),
             reason: "x\nrm -rf /\r".to_owned(),
         }];
-        let earned = [Earned { key: "min_disk", value: "10".to_owned(), is_integer: true, evidence: &[] }];
-        let manifest = Manifest {
-            file: Some("-d.qcow2"),
-            name: "-x",
-            disk_format: Some("raw"),
-            earned: &earned,
-            withheld: &withheld,
-        };
-        assert_eq!(
-            render(&manifest),
-            "# withheld: hw_disk_bus=scsi: x\\u{a}rm -rf /\\u{d} (initrd-virtio-scsi)\n\
-             openstack image create --disk-format raw --container-format bare --file ./-d.qcow2 --min-disk 10 x\n"
-        );
+        let image =
+            Manifest { file: Some("-d.qcow2"), min_ram: None, withheld: &withheld, ..image("-x", &[("a", "b c")]) };
+        let withheld = "# withheld: hw_disk_bus=scsi: x\\u{a}rm -rf /\\u{d} (initrd-virtio-scsi)\n";
+        for (format, expected) in [
+            (
+                CREATE,
+                format!(
+                    "{withheld}openstack image create --disk-format qcow2 --container-format bare --file ./-d.qcow2 \
+                     --property 'a=b c' \\\n  --min-disk 3 x\n"
+                ),
+            ),
+            (
+                SET,
+                format!(
+                    "# -d.qcow2: 65536 bytes\n{withheld}# a=b c: earned by check-a\n\
+                     openstack image set --property 'a=b c' --min-disk 3 x\n"
+                ),
+            ),
+            (
+                CINDER,
+                format!(
+                    "# -d.qcow2: 65536 bytes\n{withheld}# a=b c: earned by check-a\n\
+                     openstack volume set --image-property 'a=b c' \"$VOLUME\"\n"
+                ),
+            ),
+        ] {
+            assert_eq!(format.write(std::slice::from_ref(&image)).unwrap().text, expected);
+        }
+    }
+
+    #[test]
+    fn names_that_the_client_cannot_take_are_refused() {
+        assert!(CREATE.write(&[image("--", &[])]).is_err());
+        assert!(SET.write(&[image("n", &[("a=b", "c")])]).is_err());
     }
 }

@@ -4,6 +4,7 @@
 
 mod identities;
 mod initrd;
+mod manifests;
 
 /// The folder whose layout is `blkid/`, `initrd/`, `disk/`, `pkgdb/` …
 fn corpus(folder: &str) -> std::path::PathBuf {

@@ -7,7 +7,11 @@ mod boot;
 mod build;
 #[path = "../integration/common.rs"]
 mod common;
+#[path = "../integration/hostile_manifests.rs"]
+mod hostile_manifests;
 mod loaders;
+mod manifests;
+mod scs;
 #[path = "../integration/sheet.rs"]
 mod sheet;
 #[path = "../integration/table.rs"]

@@ -251,6 +251,11 @@ fn facts(pointer: &str, new: &Value) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
+/// What SCS-0102 demands of the publisher.
+const POLICY: &str = "--policy min_ram=512 --policy os_purpose=generic --policy replace_frequency=monthly \
+    --policy uuid_validity=none --policy provided_until=none --policy image_source=private --policy image_description=x \
+    --policy image_build_date=2026-01-31 --policy image_original_user=debian";
+
 #[test]
 fn flags_change_exit_codes_and_never_what_is_earned() {
     let healthy = ("", Value::Null);
@@ -289,6 +294,8 @@ fn flags_change_exit_codes_and_never_what_is_earned() {
         assert_eq!(run.code, code, "{pointer} {flags}: {}{}", run.stdout, run.stderr);
         let report = json(&run.stdout);
         assert!(is_bus(&report["properties"], bus), "{pointer} {flags}: {}", report["properties"]);
+        let policy = if flags == "--set scs" { POLICY } else { "" };
+        let flags = format!("{flags} {policy}");
         let args = ["properties", "--facts", "-", "--format", "json"].into_iter().chain(flags.split_ascii_whitespace());
         let printed = with_input(args, &facts(pointer, new));
         assert_eq!(
