@@ -17,6 +17,10 @@ fn tree(files: &[(&str, &str)]) -> Memory {
         ("u/multi-user.target", "[Unit]\nRequires=basic.target\n"),
         ("u/basic.target", "[Unit]\nRequires=sysinit.target\nWants=sockets.target timers.target\n"),
         ("u/sysinit.target", "[Unit]\n"),
+        ("u/sysinit.target.wants/systemd-udevd.service", "-> ../systemd-udevd.service"),
+        ("u/sysinit.target.wants/systemd-udev-trigger.service", "-> ../systemd-udev-trigger.service"),
+        ("u/systemd-udevd.service", "[Service]\nExecStart=/etc/machine-id\n"),
+        ("u/systemd-udev-trigger.service", "[Service]\nType=oneshot\nExecStart=-/etc/machine-id\n"),
         ("u/sockets.target", "[Unit]\n"),
         ("u/timers.target", "[Unit]\n"),
     ];
@@ -56,8 +60,11 @@ fn entries(cmdline: &str) -> Listing<BootEntry> {
 /// `by of` of everything that starts `name`; `-` when nothing does, `?` when that is not known, `!KEY=VALUE` or `!?`
 /// behind it when it refuses.
 fn told(tree: Memory, name: &str) -> String {
-    let units =
-        read(&tree.root(), &entries("root=/dev/x console=tty0 console=ttyS0,115200n8"), &Limits::default()).unwrap();
+    told_with(tree, "root=/dev/x console=tty0 console=ttyS0,115200n8", name)
+}
+
+fn told_with(tree: Memory, cmdline: &str, name: &str) -> String {
+    let units = read(&tree.root(), &entries(cmdline), &Limits::default()).unwrap();
     let Some(unit) = units.items.iter().find(|unit| unit.name == name) else { return "none".to_owned() };
     let Fact::Known(starts) = &unit.starts else { return "unknown".to_owned() };
     let rows: Vec<String> = starts.items.iter().map(|start| format!("{} {}", start.by, start.of)).collect();
