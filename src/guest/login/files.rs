@@ -131,7 +131,8 @@ fn look(root: &Root, path: &GuestPath) -> Result<Option<PresentFile>> {
     };
     match root.metadata(path) {
         Ok(metadata) => Ok(Some(match metadata.file_type {
-            FileType::Regular => present("file", metadata.mode),
+            // Linux does not execute an empty file.
+            FileType::Regular => present("file", if metadata.size > 0 { metadata.mode } else { 0 }),
             FileType::Directory => present("folder", 0),
             FileType::Symlink => present("link", 0),
             FileType::Other => present("other", 0),

@@ -9,6 +9,7 @@ mod manager;
 mod name;
 mod preset;
 mod refusal;
+mod service;
 mod start;
 #[cfg(test)]
 mod tests;

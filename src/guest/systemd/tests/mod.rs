@@ -124,11 +124,44 @@ fn what_refuses_to_start() {
         ("[Service]\nEnvironmentFile=/etc/none\nEnvironmentFile=", ""),
         ("[Service]\nEnvironmentFile=/etc/machine-*", ""),
         ("[Service]\nEnvironmentFile=/run/none", " !?"),
+        ("ConditionCPUs=<2", " !?"),
+        ("ConditionCPUs=!>=1", " !ConditionCPUs=!>=1"),
+        ("ConditionACPower=true", ""),
+        ("ConditionACPower=false", " !ConditionACPower=false"),
+        ("BindsTo=dev-ttyS9.device", " !?"),
+        ("BindsTo=dev-ttyS0.device", ""),
+        ("[Service]\nExecStartPre=/usr/bin/none", " !ExecStartPre=/usr/bin/none"),
+        ("[Service]\nExecStartPre=-/usr/bin/none", ""),
+        ("[Service]\nExecCondition=/etc/false", " !ExecCondition=/etc/false"),
+        ("[Service]\nExecStartPost=none", " !ExecStartPost=none"),
+        ("[Service]\nExecStartPre=tool -x", ""),
+        ("[Service]\nExecStart=/etc/empty", " !ExecStart=/etc/empty"),
+        ("[Service]\nExecStart=/etc/machine-id", " !ExecStart=-/etc/machine-id --x"),
+        ("[Service]\nType=oneshot\nExecStart=/etc/machine-id", ""),
+        ("[Service]\nType=oneshot\nRestart=always", " !Restart=always"),
+        ("[Service]\nType=dbus", " !Type=dbus"),
+        ("[Service]\nType=dbus\nBusName=a.b", ""),
+        ("[Service]\nUser=gone", " !?"),
+        ("[Service]\nUser=daemon\nWorkingDirectory=/etc", ""),
+        ("[Service]\nWorkingDirectory=/srv/none", " !?"),
     ] {
         let text: &str = Box::leak(format!("[Unit]\n{unit}{program}").into_boxed_str());
-        let files = [("u/a.service", text), LINK, ("u/masked.service", "-> /dev/null")];
+        let files = [
+            ("u/a.service", text),
+            LINK,
+            ("u/masked.service", "-> /dev/null"),
+            ("/etc/empty", ""),
+            ("/etc/passwd", "root:x:0:0::/:/bin/sh\ndaemon:x:1:1::/:/bin/false\n"),
+            ("/usr/bin/tool", "x"),
+        ];
         assert_eq!(told(tree(&files), "a.service"), format!("wants multi-user.target{expected}"), "{unit}");
     }
+    let reset = [
+        ("u/a.service", Box::leak(format!("[Unit]{program}").into_boxed_str()) as &str),
+        LINK,
+        ("e/a.service.d/x.conf", "[Service]\nExecStart=\n"),
+    ];
+    assert_eq!(told(tree(&reset), "a.service"), "wants multi-user.target !ExecStart=");
 }
 
 #[test]

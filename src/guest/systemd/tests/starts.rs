@@ -226,8 +226,12 @@ fn command_lines_that_start_something_else() {
         ("rd.break", "?"),
         ("systemd.run=/bin/true", "?"),
     ] {
-        let files =
-            [("u/a.service", A), LINK, ("u/rescue.target", "[Unit]\n"), ("u/poweroff.target", "[Unit]\nRequires=a.service\n")];
+        let files = [
+            ("u/a.service", A),
+            LINK,
+            ("u/rescue.target", "[Unit]\n"),
+            ("u/poweroff.target", "[Unit]\nRequires=a.service\n"),
+        ];
         assert_eq!(told_with(tree(&files), cmdline, "a.service"), expected, "{cmdline}");
     }
 }
