@@ -40,6 +40,10 @@ pub(super) fn refusal(context: &Context<'_>, id: &str, settings: &Listing<Settin
         }
     }
     for setting in settings.items.iter().filter(|setting| setting.section == "Unit") {
+        if setting.key == "Requisite" && !setting.value.is_empty() {
+            let reason = format!("line {}: whether {} has started by then is not known", setting.line, setting.value);
+            weigh(setting, Err(Gap::at(&setting.path, reason)));
+        }
         if matches!(setting.key.as_str(), "Requires" | "BindsTo" | "Requisite")
             && let Some(setting) =
                 named(&setting.value, id).iter().find_map(|name| weigh(setting, is_there(context, setting, name)))

@@ -70,12 +70,25 @@ fn programs(
                 Some("false") => Ok(false),
                 _ => is_runnable(root, program),
             };
+            let holds = match executed(&words).filter(|_| holds == Ok(true)) {
+                Some(behind) => is_runnable(root, &behind),
+                None => holds,
+            };
             if let Some(refusal) = weigh(setting, holds) {
                 return Some(refusal);
             }
         }
     }
     None
+}
+
+/// The program that a script of `sh -c` ends in: `… exec /usr/sbin/watchdog $watchdog_options`.
+fn executed(words: &[String]) -> Option<String> {
+    let [shell, flag, script, ..] = words else { return None };
+    let is_shell = matches!(shell.rsplit('/').next(), Some("sh" | "dash" | "bash")) && flag == "-c";
+    let mut words = script.split_whitespace().filter(|_| is_shell).skip_while(|word| *word != "exec").skip(1);
+    let is_plain = |word: &&str| word.starts_with('/') && !word.contains(['$', '`', ';', '&', '|', '*', '(', '"']);
+    words.next().filter(is_plain).map(str::to_owned)
 }
 
 /// Where systemd looks for a program without a path (`DEFAULT_PATH`, src/basic/path-util.h).
@@ -109,6 +122,8 @@ fn shape(settings: &Listing<Setting>) -> Option<Setting> {
         }
         (_, []) => last(settings, "Service", "ExecStart").cloned(),
         (_, [_, .., second]) => Some((*second).clone()),
+        // Several commands in one line.
+        (_, [start]) if start.value.split_whitespace().any(|word| word == ";") => Some((*start).clone()),
         (Some("dbus"), _) if last(settings, "Service", "BusName").is_none_or(|name| name.value.is_empty()) => {
             last(settings, "Service", "Type").cloned()
         }

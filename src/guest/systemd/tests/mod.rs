@@ -138,6 +138,12 @@ fn what_refuses_to_start() {
         ("[Service]\nExecStart=/etc/empty", " !ExecStart=/etc/empty"),
         ("[Service]\nExecStart=/etc/machine-id", " !ExecStart=-/etc/machine-id --x"),
         ("[Service]\nType=oneshot\nExecStart=/etc/machine-id", ""),
+        ("[Service]\nExecStartPre=/usr/bin/sh -c '[ $a != 1 ] || exec /usr/bin/tool $b'", ""),
+        (
+            "[Service]\nExecStartPre=/usr/bin/sh -c 'exec /usr/bin/none $b'",
+            " !ExecStartPre=/usr/bin/sh -c 'exec /usr/bin/none $b'",
+        ),
+        ("Requisite=multi-user.target", " !?"),
         ("[Service]\nType=oneshot\nRestart=always", " !Restart=always"),
         ("[Service]\nType=dbus", " !Type=dbus"),
         ("[Service]\nType=dbus\nBusName=a.b", ""),
@@ -152,6 +158,7 @@ fn what_refuses_to_start() {
             ("u/masked.service", "-> /dev/null"),
             ("/etc/empty", ""),
             ("/etc/passwd", "root:x:0:0::/:/bin/sh\ndaemon:x:1:1::/:/bin/false\n"),
+            ("/usr/bin/sh", "x"),
             ("/usr/bin/tool", "x"),
         ];
         assert_eq!(told(tree(&files), "a.service"), format!("wants multi-user.target{expected}"), "{unit}");
@@ -162,6 +169,9 @@ fn what_refuses_to_start() {
         ("e/a.service.d/x.conf", "[Service]\nExecStart=\n"),
     ];
     assert_eq!(told(tree(&reset), "a.service"), "wants multi-user.target !ExecStart=");
+    let several = [("u/a.service", "[Service]\nExecStart=/etc/machine-id ; /etc/machine-id\n"), LINK];
+    let refused = "wants multi-user.target !ExecStart=/etc/machine-id ; /etc/machine-id";
+    assert_eq!(told(tree(&several), "a.service"), refused);
 }
 
 #[test]
