@@ -77,7 +77,7 @@ pub(super) fn timer(view: &View<'_>) -> Option<Timer> {
             format!("fstrim.timer starts, but {}={} keeps fstrim.service from running", setting.key, setting.value);
         return Some(Timer::Idle(Evidence::at(setting.path.clone(), found).line(setting.line)));
     }
-    if let Some(why) = idle(view)? {
+    if let Err(why) = idle(view)? {
         return Some(Timer::Idle(why));
     }
     if matches!((service.settings.known(), service.environment.known()), (Some(None), _) | (_, Some(None))) {
@@ -95,9 +95,9 @@ pub(super) fn timer(view: &View<'_>) -> Option<Timer> {
 
 /// Why the timer starts no fstrim.service though it runs itself: no time is set, or it starts another unit
 /// (`man 5 systemd.timer`). `None` keeps the gaps.
-fn idle(view: &View<'_>) -> Option<Option<Evidence>> {
-    let Lookup::There(timer) = unit::find(view, "fstrim.timer")? else { return Some(None) };
-    let Some(settings) = view.need(&timer.settings)? else { return Some(None) };
+fn idle(view: &View<'_>) -> Option<Result<(), Evidence>> {
+    let Lookup::There(timer) = unit::find(view, "fstrim.timer")? else { return Some(Ok(())) };
+    let Some(settings) = view.need(&timer.settings)? else { return Some(Ok(())) };
     let items = view.all(settings).iter().filter(|setting| setting.section == "Timer");
     let (mut times, mut last, mut other) = (0_usize, None, None);
     for setting in items {
@@ -114,7 +114,7 @@ fn idle(view: &View<'_>) -> Option<Option<Evidence>> {
         let found = format!("fstrim.timer has {}={}: it does not start fstrim.service", setting.key, setting.value);
         Evidence::at(setting.path.clone(), found).line(setting.line)
     });
-    Some(why)
+    Some(why.map_or(Ok(()), Err))
 }
 
 fn commands(view: &View<'_>, service: &Unit) -> Option<Result<Vec<Trim>, String>> {

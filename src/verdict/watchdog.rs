@@ -57,7 +57,10 @@ fn daemon_of(view: &View<'_>, name: &str) -> Option<Feeder> {
         return None;
     }
     match invoked(view, unit) {
-        Ok(Some((start, words))) => stays(view, unit, start, &words)?.map_or_else(|| feeds(view, start, &words), Some),
+        Ok(Some((start, words))) => match stays(view, unit, start, &words)? {
+            Ok(()) => feeds(view, start, &words),
+            Err(why) => Some(Feeder::Idle(why)),
+        },
         Ok(None) => None,
         Err(Refusal::Idle(why)) => Some(Feeder::Idle(*why)),
         Err(Refusal::Unknown(reason)) => {
@@ -68,13 +71,13 @@ fn daemon_of(view: &View<'_>, name: &str) -> Option<Feeder> {
 }
 
 /// What ends the daemon though its command is right: it goes to the background, but with `-F`. `None` keeps the gaps.
-fn stays(view: &View<'_>, unit: &Unit, start: &Setting, words: &[String]) -> Option<Option<Feeder>> {
+fn stays(view: &View<'_>, unit: &Unit, start: &Setting, words: &[String]) -> Option<Result<(), Evidence>> {
     let kind = unit::service_type(view, unit)?;
     let is_foreground =
         getopt::parse(words, OPTIONS).is_ok_and(|parsed| parsed.options.iter().any(|(code, _)| *code == 'F'));
     let is_right = if is_foreground { matches!(kind, "simple" | "exec" | "idle") } else { kind == "forking" };
     let found = format!("systemd ends the daemon: Type={kind}, and it goes to the background only without -F");
-    Some((!is_right).then(|| Feeder::Idle(Evidence::at(start.path.clone(), found).line(start.line))))
+    Some(if is_right { Ok(()) } else { Err(Evidence::at(start.path.clone(), found).line(start.line)) })
 }
 
 /// Why a unit's command does not come to run the daemon.

@@ -88,7 +88,7 @@ impl Cmdlines {
             if let Some((key, value)) = words().find(|(key, value)| ELSEWHERE.contains(key) && !USUAL.contains(value)) {
                 return Err(Gap::new(format!("what starts with {key}={value} on the command line is not followed")));
             }
-            targets.push(words().filter_map(|(key, value)| target(key, value)).last());
+            targets.push(words().filter_map(|(key, value)| target(key, value)).next_back());
         }
         match targets.split_first() {
             Some((first, others)) if others.iter().all(|other| other == first) => Ok(first.clone()),

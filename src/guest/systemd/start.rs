@@ -82,7 +82,7 @@ pub(super) fn starts(
     starts.run(units, &mut visited, pulls, refuses);
     // Without udev no device comes up, the agent's channel neither.
     let is_up = |name: &&str| starts.units.contains_key(*name) && !matches!(*units.load(name), Loaded::Masked);
-    if UDEV.iter().all(|name| is_up(&name)) {
+    if UDEV.iter().all(is_up) {
         starts.queue.push_back(AGENT_DEVICE.to_owned());
         starts.run(units, &mut visited, pulls, refuses);
     }
