@@ -240,8 +240,7 @@ enum Span {
     TooLong,
 }
 
-/// Microseconds that i6300esb takes (`ESB_HEARTBEAT_MAX`, drivers/watchdog/i6300esb.c); systemd goes on without the
-/// watchdog, or with one that it feeds too seldom (`update_timeout`, src/shared/watchdog.c).
+/// Microseconds that i6300esb takes (`ESB_HEARTBEAT_MAX`); systemd does not feed it otherwise (`update_timeout`).
 const MAX_TIME: u64 = 2046 * 1_000_000;
 
 /// `config_parse_watchdog_sec`; `None` for what systemd ignores.
