@@ -74,6 +74,12 @@ fn run_of<'a>(view: &View<'a>, unit: &'a Unit) -> Option<Vec<Running<'a>>> {
             Lookup::There(settings) => Configuration::new(view.all(settings), &line),
         },
     };
+    let kind = unit::service_type(view, unit)?;
+    let configuration = configuration.and_then(|it| match (kind, it.is_daemon) {
+        ("simple" | "exec" | "idle", false) | ("forking", true) => Ok(it),
+        (_, true) => Err(format!("it goes to the background, and systemd ends what a service of Type={kind} leaves")),
+        (_, false) => Err(format!("it stays in the foreground, where Type={kind} does not take it for started")),
+    });
     Some(vec![Running { start, variables, file, configuration }])
 }
 

@@ -180,6 +180,14 @@ fn stage_starts(view: &View<'_>, name: &str) -> Option<unit::Start> {
     }
     let refusal = match generator(view)? {
         Ok(path) => {
+            for name in ["cloud-init.target", name] {
+                let Lookup::There(unit) = unit::find(view, name)? else { continue };
+                if let Some(setting) = view.need(&unit.refused)? {
+                    let found = format!("{}={} keeps {name} from running", setting.key, setting.value);
+                    let evidence = Evidence::at(setting.path.clone(), found).line(setting.line);
+                    return Some(unit::Start::No(evidence));
+                }
+            }
             let found = format!("{name} is enabled for cloud-init.target, which this generator starts");
             return Some(unit::Start::Yes(Evidence::at(path, found)));
         }

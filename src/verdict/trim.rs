@@ -72,6 +72,14 @@ pub(super) fn timer(view: &View<'_>) -> Option<Timer> {
     if view.need(&service.state)?.starts_with("masked") {
         return Some(Timer::Idle(Evidence::at(path, "fstrim.timer starts, and fstrim.service is masked")));
     }
+    if let Some(setting) = view.need(&service.refused)? {
+        let found =
+            format!("fstrim.timer starts, but {}={} keeps fstrim.service from running", setting.key, setting.value);
+        return Some(Timer::Idle(Evidence::at(setting.path.clone(), found).line(setting.line)));
+    }
+    if let Err(why) = idle(view)? {
+        return Some(Timer::Idle(why));
+    }
     if matches!((service.settings.known(), service.environment.known()), (Some(None), _) | (_, Some(None))) {
         view.miss(Gap::at(path, "the settings of fstrim.service were not collected"));
         return None;
@@ -83,6 +91,30 @@ pub(super) fn timer(view: &View<'_>) -> Option<Timer> {
             None
         }
     }
+}
+
+/// Why the timer starts no fstrim.service though it runs itself: no time is set, or it starts another unit
+/// (`man 5 systemd.timer`). `None` keeps the gaps.
+fn idle(view: &View<'_>) -> Option<Result<(), Evidence>> {
+    let Lookup::There(timer) = unit::find(view, "fstrim.timer")? else { return Some(Ok(())) };
+    let Some(settings) = view.need(&timer.settings)? else { return Some(Ok(())) };
+    let items = view.all(settings).iter().filter(|setting| setting.section == "Timer");
+    let (mut times, mut last, mut other) = (0_usize, None, None);
+    for setting in items {
+        match (setting.key.as_str(), setting.value.as_str()) {
+            // An empty one of any kind resets them all.
+            (key, "") if key.starts_with("On") => (times, last) = (0, Some(setting)),
+            (key, _) if key.starts_with("On") => times = times.saturating_add(1),
+            ("Unit", "" | "fstrim.service") => other = None,
+            ("Unit", _) => other = Some(setting),
+            _ => {}
+        }
+    }
+    let why = other.or(last.filter(|_| times == 0)).map(|setting| {
+        let found = format!("fstrim.timer has {}={}: it does not start fstrim.service", setting.key, setting.value);
+        Evidence::at(setting.path.clone(), found).line(setting.line)
+    });
+    Some(why.map_or(Ok(()), Err))
 }
 
 fn commands(view: &View<'_>, service: &Unit) -> Option<Result<Vec<Trim>, String>> {

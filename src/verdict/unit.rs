@@ -108,6 +108,42 @@ pub(super) fn settings<'a>(view: &View<'_>, unit: &'a Unit, section: &str, key: 
     Some(values)
 }
 
+/// Settings of a service that may take devices from it or end it (`man 5 systemd.exec`, `man 5
+/// systemd.resource-control`, `man 5 systemd.service`), and the values with which they do not.
+const CONFINING: &[(&str, &[&str])] = &[
+    ("PrivateDevices", NO),
+    ("DevicePolicy", &["", "auto"]),
+    ("DeviceAllow", &[""]),
+    ("DynamicUser", NO),
+    ("PrivateUsers", NO),
+    ("User", &["", "root", "0"]),
+    ("RootDirectory", &["", "/"]),
+    ("RootImage", &[""]),
+    ("InaccessiblePaths", &[""]),
+    ("TemporaryFileSystem", &[""]),
+    ("NoExecPaths", &[""]),
+    ("SystemCallFilter", &[""]),
+    ("RuntimeMaxSec", &["", "0", "infinity"]),
+    ("WatchdogSec", &["", "0"]),
+];
+
+const NO: &[&str] = &["", "no", "false", "0", "off", "n", "f"];
+
+/// The `Type=` of a service that works with a device of /dev; `None` keeps the gap, of a setting too that may take it away.
+pub(super) fn service_type<'a>(view: &View<'_>, unit: &'a Unit) -> Option<&'a str> {
+    let settings = view.all(view.need(&unit.settings)?.as_ref()?);
+    let last = |key: &str| settings.iter().rfind(|setting| setting.section == "Service" && setting.key == key);
+    for (key, harmless) in CONFINING {
+        if let Some(setting) = last(key).filter(|setting| !harmless.contains(&setting.value.as_str())) {
+            let reason =
+                format!("line {}: whether {} works with {key}={} is not known", setting.line, unit.name, setting.value);
+            view.miss(Gap::at(&setting.path, reason));
+            return None;
+        }
+    }
+    Some(last("Type").map(|setting| setting.value.as_str()).filter(|kind| !kind.is_empty()).unwrap_or("simple"))
+}
+
 /// The assignment of a variable that counts: the last one.
 pub(super) fn variable<'a>(variables: &'a [Assignment], name: &str) -> Option<&'a Assignment> {
     variables.iter().rfind(|variable| variable.name == name)

@@ -57,7 +57,10 @@ fn daemon_of(view: &View<'_>, name: &str) -> Option<Feeder> {
         return None;
     }
     match invoked(view, unit) {
-        Ok(Some((start, words))) => feeds(view, start, &words),
+        Ok(Some((start, words))) => match stays(view, unit, start, &words)? {
+            Ok(()) => feeds(view, start, &words),
+            Err(why) => Some(Feeder::Idle(why)),
+        },
         Ok(None) => None,
         Err(Refusal::Idle(why)) => Some(Feeder::Idle(*why)),
         Err(Refusal::Unknown(reason)) => {
@@ -65,6 +68,16 @@ fn daemon_of(view: &View<'_>, name: &str) -> Option<Feeder> {
             None
         }
     }
+}
+
+/// What ends the daemon though its command is right: it goes to the background, but with `-F`. `None` keeps the gaps.
+fn stays(view: &View<'_>, unit: &Unit, start: &Setting, words: &[String]) -> Option<Result<(), Evidence>> {
+    let kind = unit::service_type(view, unit)?;
+    let is_foreground =
+        getopt::parse(words, OPTIONS).is_ok_and(|parsed| parsed.options.iter().any(|(code, _)| *code == 'F'));
+    let is_right = if is_foreground { matches!(kind, "simple" | "exec" | "idle") } else { kind == "forking" };
+    let found = format!("systemd ends the daemon: Type={kind}, and it goes to the background only without -F");
+    Some(if is_right { Ok(()) } else { Err(Evidence::at(start.path.clone(), found).line(start.line)) })
 }
 
 /// Why a unit's command does not come to run the daemon.
@@ -223,13 +236,19 @@ enum Span {
     On,
     /// With the device's own time; older versions know no such word.
     Own,
+    /// With a time that the device refuses.
+    TooLong,
 }
+
+/// Microseconds that i6300esb takes (`ESB_HEARTBEAT_MAX`); systemd does not feed it otherwise (`update_timeout`).
+const MAX_TIME: u64 = 2046 * 1_000_000;
 
 /// `config_parse_watchdog_sec`; `None` for what systemd ignores.
 fn span(value: &str) -> Option<Span> {
     match (value, timespan::parse(value)) {
         ("off", _) | (_, Some(0)) => Some(Span::Off),
         ("default", _) | (_, Some(timespan::INFINITY)) => Some(Span::Own),
+        (_, Some(time)) if time > MAX_TIME => Some(Span::TooLong),
         (_, Some(_)) => Some(Span::On),
         (_, None) => None,
     }
@@ -258,13 +277,13 @@ pub(super) fn systemd(view: &View<'_>) -> Option<Feeder> {
     let states: Vec<(Span, Evidence)> =
         words.iter().map(|word| on_line(word).unwrap_or_else(|| base.clone())).collect();
     // An image is as good as its worst default.
-    let worst = states.iter().find(|(span, _)| *span == Span::Off).or(states.first()).cloned();
+    let worst = states.iter().find(|(span, _)| matches!(span, Span::Off | Span::TooLong)).or(states.first()).cloned();
     let (span, evidence) = worst.unwrap_or(base);
     if span == Span::Own && !knows_own(view)? {
         let found = format!("{}, which systemd knows since version {OWN_SINCE}", evidence.found);
         return Some(Feeder::Idle(Evidence { found, ..evidence }));
     }
-    if span == Span::Off {
+    if matches!(span, Span::Off | Span::TooLong) {
         return Some(Feeder::Idle(evidence));
     }
     let is_path = |path: &&str| path.is_empty() || path.starts_with('/');
@@ -276,7 +295,11 @@ pub(super) fn systemd(view: &View<'_>) -> Option<Feeder> {
 }
 
 fn told(span: Span) -> &'static str {
-    if span == Span::Off { ": systemd does not feed the watchdog" } else { ": systemd feeds the watchdog" }
+    match span {
+        Span::Off => ": systemd does not feed the watchdog",
+        Span::TooLong => ": i6300esb takes no more than 2046 seconds",
+        Span::On | Span::Own => ": systemd feeds the watchdog",
+    }
 }
 
 /// The version of systemd that learned `off` and `default` (NEWS, "CHANGES WITH 250").

@@ -41,6 +41,8 @@ pub struct CommandLine {
     pub blocked: Vec<String>,
     /// RPCs of every `-a`.
     pub allowed: Vec<String>,
+    /// `-d`.
+    pub is_daemon: bool,
 }
 
 /// A remote procedure in a list.
@@ -65,6 +67,8 @@ pub struct Configuration {
     pub blocked: Vec<Rpc>,
     /// If not empty, it refuses all others.
     pub allowed: Vec<Rpc>,
+    /// It goes to the background.
+    pub is_daemon: bool,
 }
 
 impl CommandLine {
@@ -82,6 +86,7 @@ impl CommandLine {
                 }
                 'h' | 'V' | 'D' => return Err(format!("-{code} only prints")),
                 'c' => line.config = value,
+                'd' => line.is_daemon = true,
                 'm' => line.method = value,
                 'p' => line.path = value,
                 'F' => line.hook = Some(value.unwrap_or_else(|| HOOK.to_owned())),
@@ -134,6 +139,7 @@ impl Configuration {
             // QEMU before 9.1 reads `blacklist`, since 5.1 in place of `block-rpcs`: what either names may be refused.
             blocked: list(&["blacklist", "block-rpcs"], &line.blocked),
             allowed: list(&["allow-rpcs"], &line.allowed),
+            is_daemon: line.is_daemon || text("daemon").is_some_and(|value| matches!(value.trim_end(), "true" | "1")),
         })
     }
 

@@ -7,7 +7,7 @@ use crate::bytes::text;
 use crate::disk::filesystem::Root;
 use crate::error::ErrorKind;
 use crate::fact::{Gap, Listing};
-use crate::guest::{BootEntry, UnitStart};
+use crate::guest::{BootEntry, Setting, UnitStart};
 
 /// In the order in which one hides another of the same name.
 const FOLDERS: &[&str] = &[
@@ -24,16 +24,37 @@ pub(super) struct Cmdlines {
     known: Vec<String>,
     /// Why there may be others.
     gap: Option<Gap>,
+    /// Their `systemd.mask=`, each with the place of its line.
+    pub(super) masks: Vec<Setting>,
 }
+
+/// Words with which another program is PID 1, or the initrd does not come to start it (`man 7 kernel-command-line`,
+/// `man 7 dracut.cmdline`, `man 7 initramfs-tools`); `systemd.run=` starts its own command and then powers off.
+const ELSEWHERE: &[&str] = &["init", "rdinit", "break", "rd.break", "rd.systemd.unit", "systemd.run"];
+
+/// Paths that are systemd's, the default of initramfs-tools, and dracut's usual target.
+const USUAL: &[&str] = &[
+    "/sbin/init",
+    "/usr/sbin/init",
+    "/bin/systemd",
+    "/usr/bin/systemd",
+    "/lib/systemd/systemd",
+    "/usr/lib/systemd/systemd",
+    "/init",
+    "initrd.target",
+];
 
 impl Cmdlines {
     pub(super) fn new(entries: &Listing<BootEntry>) -> Self {
-        let mut lines = Self { known: Vec::new(), gap: entries.gaps.first().cloned() };
+        let mut lines = Self { known: Vec::new(), gap: entries.gaps.first().cloned(), masks: Vec::new() };
         for entry in &entries.items {
             match (entry.is_default.known(), entry.attempts.known().and_then(|attempts| attempts.items.first())) {
                 (Some(false), _) => {}
                 (_, Some(attempt)) => match attempt.cmdline.known() {
-                    Some(line) => lines.known.push(line.clone()),
+                    Some(line) => {
+                        lines.known.push(line.clone());
+                        lines.masks.extend(masks(line, &entry.config, attempt.line));
+                    }
                     None => lines.gap = Some(Gap::new("a boot entry's command line is not known")),
                 },
                 (_, None) => lines.gap = Some(Gap::new("a boot entry's command line is not known")),
@@ -56,6 +77,26 @@ impl Cmdlines {
         }
     }
 
+    /// The target that they name in place of default.target.
+    ///
+    /// # Errors
+    /// Why that is not known: they differ, or systemd is not what they start.
+    pub(super) fn target(&self) -> Result<Option<String>, Gap> {
+        let mut targets = Vec::new();
+        for line in &self.known {
+            let words = || line.split_whitespace().map(|word| word.split_once('=').unwrap_or((word, "")));
+            if let Some((key, value)) = words().find(|(key, value)| ELSEWHERE.contains(key) && !USUAL.contains(value)) {
+                return Err(Gap::new(format!("what starts with {key}={value} on the command line is not followed")));
+            }
+            targets.push(words().filter_map(|(key, value)| target(key, value)).next_back());
+        }
+        match targets.split_first() {
+            Some((first, others)) if others.iter().all(|other| other == first) => Ok(first.clone()),
+            Some(_) => Err(Gap::new("the default boot entries start different targets")),
+            None => Ok(None),
+        }
+    }
+
     /// Serial consoles that every one of them names.
     fn consoles(&self) -> Vec<String> {
         let of = |line: &String| -> Vec<String> {
@@ -67,6 +108,34 @@ impl Cmdlines {
         let first = lines.next().unwrap_or_default();
         lines.fold(first, |all, line| all.into_iter().filter(|name| line.contains(name)).collect())
     }
+}
+
+/// `parse_proc_cmdline_item` of src/core/main.c, `runlevel_to_target` of src/basic/special.c.
+fn target(key: &str, value: &str) -> Option<String> {
+    let target = match key {
+        "systemd.unit" if !value.is_empty() => value,
+        _ if !value.is_empty() => return None,
+        "emergency" | "-b" => "emergency.target",
+        "rescue" | "single" | "-s" | "s" | "S" | "1" => "rescue.target",
+        "2" | "3" | "4" => "multi-user.target",
+        "5" => "graphical.target",
+        _ => return None,
+    };
+    Some(target.to_owned())
+}
+
+/// Units that a command line masks (`man 8 systemd-debug-generator`).
+fn masks(line: &str, path: &str, number: u32) -> Vec<Setting> {
+    let values = line.split_whitespace().filter_map(|word| word.strip_prefix("systemd.mask="));
+    let setting = |value: &str| Setting {
+        section: String::new(),
+        key: "systemd.mask".to_owned(),
+        // `unit_name_mangle`: a name without a type is a service's.
+        value: if value.contains('.') { value.to_owned() } else { format!("{value}.service") },
+        path: path.to_owned(),
+        line: number,
+    };
+    values.filter(|value| !value.is_empty()).map(setting).collect()
 }
 
 /// `ttyS0`, `hvc0`, `ttyAMA0`; not a virtual terminal.

@@ -18,6 +18,8 @@ const MAX_ALIASES: usize = 8;
 /// Names and what they lead to, as they are when the guest boots.
 pub(super) struct Units<'a> {
     pub(super) tree: &'a Tree<'a>,
+    /// What the command line masks.
+    masks: &'a [Setting],
     ids: BTreeMap<String, Target>,
     /// Every other name, by the name that a unit ends up with.
     aliases: BTreeMap<String, Vec<String>>,
@@ -43,7 +45,7 @@ pub(super) enum Loaded {
 }
 
 impl<'a> Units<'a> {
-    pub(super) fn new(tree: &'a Tree<'a>) -> Self {
+    pub(super) fn new(tree: &'a Tree<'a>, masks: &'a [Setting]) -> Self {
         let mut ids = BTreeMap::new();
         for folder in tree.at_boot() {
             for (name, node) in &folder.units {
@@ -64,7 +66,7 @@ impl<'a> Units<'a> {
                 ids.extend(target.map(|target| (name.clone(), target)));
             }
         }
-        let mut units = Self { tree, ids, aliases: BTreeMap::new(), loaded: RefCell::default() };
+        let mut units = Self { tree, masks, ids, aliases: BTreeMap::new(), loaded: RefCell::default() };
         let mut aliases: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for name in units.ids.keys() {
             let id = units.id(name);
@@ -150,7 +152,15 @@ impl<'a> Units<'a> {
         loaded
     }
 
+    /// The word of the command line that masks the unit `id`.
+    pub(super) fn mask(&self, id: &str) -> Option<&Setting> {
+        self.masks.iter().find(|mask| mask.value == id)
+    }
+
     fn read(&self, id: &str) -> Loaded {
+        if self.mask(id).is_some() {
+            return Loaded::Masked;
+        }
         let Some(path) = self.fragment(id) else { return Loaded::Missing };
         let contents = match self.tree.read(path) {
             Ok(contents) => contents,

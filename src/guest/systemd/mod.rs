@@ -9,6 +9,7 @@ mod manager;
 mod name;
 mod preset;
 mod refusal;
+mod service;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -81,8 +82,8 @@ pub fn read(root: &Root, entries: &Listing<BootEntry>, limits: &Limits) -> Resul
     if tree.at_boot().next().is_none() && tree.gaps.is_empty() {
         return Err(Error::not_found("systemd units").because("there is no /usr/lib/systemd/system"));
     }
-    let units = Units::new(&tree);
     let cmdlines = Cmdlines::new(entries);
+    let units = Units::new(&tree, &cmdlines.masks);
     let first_boot = preset::first_boot(root, limits);
     let context = Context { units: &units, cmdlines: &cmdlines, first_boot: &first_boot };
     let (starts, presets) = all_starts(&context);
@@ -111,7 +112,7 @@ fn all_starts(context: &Context<'_>) -> (Starts, Presets) {
     let pulls: Vec<_> = [&rules.items, &generated.items, &presets.pulls].into_iter().flatten().cloned().collect();
     let refuses =
         |id: &str, settings: &Listing<_>| !matches!(refusal::refusal(context, id, settings), Fact::Known(None));
-    let mut starts = start::starts(units, &pulls, &refuses);
+    let mut starts = start::starts(units, cmdlines.target(), &pulls, &refuses);
     for gaps in [rules.gaps, generated.gaps, presets.gaps.clone()] {
         starts.gaps.extend(gaps);
     }
@@ -142,7 +143,7 @@ fn unit(context: &Context<'_>, starts: &Starts, presets: &Presets, name: &str) -
             (refused, Fact::Known(is_asked.then(|| settings.clone())), environment)
         }
         Loaded::Unknown(gap) => (Fact::Unknown(gap.clone()), Fact::Unknown(gap.clone()), Fact::Unknown(gap.clone())),
-        Loaded::Masked => (Fact::Known(None), Fact::Known(None), Fact::Known(None)),
+        Loaded::Masked => (Fact::Known(units.mask(&id).cloned()), Fact::Known(None), Fact::Known(None)),
         // A generator has made it, or a device.
         Loaded::Missing if is_generated || name::suffix(&id) == Some("device") => {
             (Fact::Known(None), Fact::Known(None), Fact::Known(None))

@@ -3,10 +3,11 @@
 //! "Conditions and Asserts"; src/shared/condition.c).
 
 use super::generator::Cmdlines;
-use super::ini;
-use super::load::{Loaded, Units, list, named};
+use super::load::{Loaded, Units, named};
 use super::name;
 use super::preset::FirstBoot;
+use super::service;
+use super::start::AGENT_DEVICE;
 use crate::disk::filesystem::FileType;
 use crate::error::ErrorKind;
 use crate::fact::{Fact, Gap, Listing};
@@ -20,7 +21,7 @@ pub(super) struct Context<'a> {
 }
 
 /// Whether something holds; the reason when that is not known.
-type Holds = Result<bool, Gap>;
+pub(super) type Holds = Result<bool, Gap>;
 
 /// The setting that keeps the unit `id` from starting; `None` when none does.
 pub(super) fn refusal(context: &Context<'_>, id: &str, settings: &Listing<Setting>) -> Fact<Option<Setting>> {
@@ -39,6 +40,10 @@ pub(super) fn refusal(context: &Context<'_>, id: &str, settings: &Listing<Settin
         }
     }
     for setting in settings.items.iter().filter(|setting| setting.section == "Unit") {
+        if setting.key == "Requisite" && !setting.value.is_empty() {
+            let reason = format!("line {}: whether {} has started by then is not known", setting.line, setting.value);
+            weigh(setting, Err(Gap::at(&setting.path, reason)));
+        }
         if matches!(setting.key.as_str(), "Requires" | "BindsTo" | "Requisite")
             && let Some(setting) =
                 named(&setting.value, id).iter().find_map(|name| weigh(setting, is_there(context, setting, name)))
@@ -47,7 +52,7 @@ pub(super) fn refusal(context: &Context<'_>, id: &str, settings: &Listing<Settin
         }
     }
     if name::suffix(id) == Some("service")
-        && let Some(setting) = service(context, settings, &mut weigh)
+        && let Some(setting) = service::refusal(context, settings, &mut weigh)
     {
         return Fact::Known(Some(setting));
     }
@@ -114,8 +119,11 @@ fn condition(context: &Context<'_>, kind: &str, value: &str) -> Result<bool, Str
             | "sre" => Ok(false),
             _ => Err("it depends on the hypervisor".to_owned()),
         },
-        // How many processors and how much memory there are is the flavor's affair.
-        "CPUs" | "Memory" | "ACPower" | "Capability" => Ok(true),
+        // How many processors and how much memory there are is the flavor's affair; without a sign it is `>=`.
+        "CPUs" | "Memory" if !value.starts_with(['<', '=', '!']) => Ok(true),
+        "Capability" => Ok(true),
+        // `on_ac_power`: a machine without batteries is.
+        "ACPower" if yes || no => Ok(yes),
         "FirstBoot" if yes || no => match context.first_boot {
             FirstBoot::Yes => Ok(yes),
             FirstBoot::No => Ok(no),
@@ -138,7 +146,7 @@ fn condition(context: &Context<'_>, kind: &str, value: &str) -> Result<bool, Str
 }
 
 /// Folders that are filled when the guest runs.
-const AT_RUN_TIME: &[&str] = &["/dev", "/proc", "/sys", "/run", "/tmp", "/var/run", "/var/tmp"];
+pub(super) const AT_RUN_TIME: &[&str] = &["/dev", "/proc", "/sys", "/run", "/tmp", "/var/run", "/var/tmp"];
 
 /// Folders in which nothing appears by itself at boot.
 const STEADY: &[&str] = &["/usr/", "/etc/", "/bin/", "/sbin/", "/lib/", "/lib64/", "/opt/", "/boot/"];
@@ -179,8 +187,14 @@ fn path(context: &Context<'_>, kind: &str, path: &str) -> Result<bool, String> {
     }
 }
 
-/// Whether a unit that another requires can start; devices, mounts and slices are made when the guest runs.
+/// Devices that a machine of Nova has.
+const DEVICES: &[&str] = &[AGENT_DEVICE, "dev-ttyS0.device", "dev-ttyAMA0.device", "dev-hvc0.device"];
+
+/// Whether a unit that another requires can start; mounts and slices are made when the guest runs.
 fn is_there(context: &Context<'_>, setting: &Setting, name: &str) -> Holds {
+    if name::suffix(name) == Some("device") && !DEVICES.contains(&name) {
+        return Err(Gap::at(&setting.path, format!("line {}: {name} need not be there", setting.line)));
+    }
     if !matches!(name::suffix(name), Some("service" | "socket" | "target" | "timer" | "path")) {
         return Ok(true);
     }
@@ -193,47 +207,4 @@ fn is_there(context: &Context<'_>, setting: &Setting, name: &str) -> Holds {
         }
         Loaded::Unknown(gap) => Err(gap.clone()),
     }
-}
-
-/// A service that has no program, or one that is not there, or lacks a file of variables, fails.
-fn service(
-    context: &Context<'_>,
-    settings: &Listing<Setting>,
-    weigh: &mut dyn FnMut(&Setting, Holds) -> Option<Setting>,
-) -> Option<Setting> {
-    let root = context.units.tree.root;
-    for setting in list(settings, "Service", "EnvironmentFile") {
-        // A pattern that matches nothing is an error too; a missing file with a dash is none.
-        if setting.value.starts_with('-') || setting.value.contains(['%', '?', '[']) {
-            continue;
-        }
-        let found = root.glob(&setting.value);
-        let holds = match found.gaps.first() {
-            Some(gap) if found.items.is_empty() => Err(gap.clone()),
-            _ => Ok(!found.items.is_empty()),
-        };
-        // What lies in /run may be made by something that starts earlier.
-        let is_late = AT_RUN_TIME.iter().any(|folder| setting.value.starts_with(folder));
-        let late =
-            || Gap::at(&setting.path, format!("line {}: {} is made when the guest runs", setting.line, setting.value));
-        if let Some(refusal) = weigh(setting, if is_late { Err(late()) } else { holds }) {
-            return Some(refusal);
-        }
-    }
-    for setting in list(settings, "Service", "ExecStart") {
-        let command = setting.value.trim_start_matches(['-', '@', ':', '+', '!', '|']);
-        let words = ini::words(command).unwrap_or_default();
-        let Some(program) = words.first().filter(|program| program.starts_with('/') && !program.contains('%')) else {
-            continue;
-        };
-        let holds = match root.metadata(program) {
-            Ok(metadata) => Ok(metadata.file_type == FileType::Regular && metadata.mode & 0o111 != 0),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error.into()),
-        };
-        if let Some(refusal) = weigh(setting, holds) {
-            return Some(refusal);
-        }
-    }
-    None
 }

@@ -39,33 +39,76 @@ pub(super) struct Starts {
     queue: VecDeque<String>,
 }
 
-/// Everything that starts; `refusal` says why a socket, timer or path unit itself is not started.
-pub(super) fn starts(units: &Units<'_>, pulls: &[Pull], refuses: &dyn Fn(&str, &Listing<Setting>) -> bool) -> Starts {
+/// Targets with which the machine does not stay up (`man 7 systemd.special`).
+const ENDS: &[&str] = &[
+    "poweroff.target",
+    "reboot.target",
+    "halt.target",
+    "kexec.target",
+    "exit.target",
+    "soft-reboot.target",
+    "shutdown.target",
+    "ctrl-alt-del.target",
+];
+
+/// What makes devices known to systemd and loads their drivers (`man 7 udev`).
+const UDEV: &[&str] = &["systemd-udevd.service", "systemd-udev-trigger.service"];
+
+/// Everything that starts with `target`, which the command line names; `refuses` says why a socket, timer or path unit itself is not started.
+pub(super) fn starts(
+    units: &Units<'_>,
+    target: Result<Option<String>, Gap>,
+    pulls: &[Pull],
+    refuses: &dyn Fn(&str, &Listing<Setting>) -> bool,
+) -> Starts {
     let mut starts = Starts::default();
-    let default = ["default.target", "rescue.target"].iter().find_map(|name| {
+    let target = match target {
+        Ok(target) => target.unwrap_or_else(|| "default.target".to_owned()),
+        Err(gap) => return Starts { gaps: vec![gap], ..starts },
+    };
+    let default = [&*target, "rescue.target"].into_iter().find_map(|name| {
         let id = units.id(name);
         matches!(*units.load(&id), Loaded::There(..)).then_some((name, id))
     });
+    if default.as_ref().is_some_and(|(_, id)| ENDS.contains(&id.as_str())) {
+        return starts;
+    }
     if let Some((name, id)) = default {
-        let link = units.tree.at_boot().find(|folder| folder.units.contains_key(*name));
+        let link = units.tree.at_boot().find(|folder| folder.units.contains_key(name));
         let path = link.map(|folder| folder.path.join(name.as_bytes()).to_text()).unwrap_or_default();
         starts.add(units, &id, UnitStart { by: "wants".to_owned(), of: (*name).to_owned(), path, line: None });
     }
-    starts.queue.push_back(AGENT_DEVICE.to_owned());
     let mut visited = 0_usize;
-    while let Some(id) = starts.queue.pop_front() {
-        visited = visited.saturating_add(1);
-        if visited > MAX_STARTED {
-            starts.gaps.push(Gap::new(format!("more than {MAX_STARTED} units start; the others are not followed")));
-            break;
-        }
-        starts.follow(units, &id, pulls, refuses);
+    starts.run(units, &mut visited, pulls, refuses);
+    // Without udev no device comes up, the agent's channel neither.
+    let is_up = |name: &&str| starts.units.contains_key(*name) && !matches!(*units.load(name), Loaded::Masked);
+    if UDEV.iter().all(is_up) {
+        starts.queue.push_back(AGENT_DEVICE.to_owned());
+        starts.run(units, &mut visited, pulls, refuses);
     }
     starts.uncertain(units, pulls);
     starts
 }
 
 impl Starts {
+    /// Follows the queue to its end.
+    fn run(
+        &mut self,
+        units: &Units<'_>,
+        visited: &mut usize,
+        pulls: &[Pull],
+        refuses: &dyn Fn(&str, &Listing<Setting>) -> bool,
+    ) {
+        while let Some(id) = self.queue.pop_front() {
+            *visited = visited.saturating_add(1);
+            if *visited > MAX_STARTED {
+                self.gaps.push(Gap::new(format!("more than {MAX_STARTED} units start; the others are not followed")));
+                return;
+            }
+            self.follow(units, &id, pulls, refuses);
+        }
+    }
+
     fn add(&mut self, units: &Units<'_>, name: &str, start: UnitStart) {
         let id = units.id(name);
         if name::kind(&id).is_none() {

@@ -49,7 +49,8 @@ pub(super) fn read(tree: &Tree<'_>) -> Listing<Pull> {
             found.gaps.push(error.at(path.to_text()).into());
             break;
         }
-        if bytes.windows(b"SYSTEMD_WANTS".len()).any(|window| window == b"SYSTEMD_WANTS") {
+        // `SYSTEMD_WANTS`, `SYSTEMD_READY`, the tag.
+        if bytes.windows(b"systemd".len()).any(|window| window.eq_ignore_ascii_case(b"systemd")) {
             parse(&path.to_text(), &text(&bytes), &mut found.items);
         }
     }
@@ -83,6 +84,9 @@ fn parse(path: &str, text: &str, pulls: &mut Vec<Pull>) {
         {
             skips_to = None;
         }
+        if tokens.iter().any(is_refused) {
+            continue;
+        }
         let own = of_agent(&tokens);
         let reached = skips_to.as_ref().map_or(Match::Yes, |(_, skip)| match skip {
             Match::Yes => Match::No,
@@ -92,12 +96,20 @@ fn parse(path: &str, text: &str, pulls: &mut Vec<Pull>) {
             skips_to = Some((label.value.clone(), own));
         }
         let is_wish =
-            |token: &&Token| token.key == "ENV{SYSTEMD_WANTS}" && token.operator != "==" && token.operator != "!=";
+            |token: &&Token| token.key == "ENV{SYSTEMD_WANTS}" && matches!(token.operator.as_str(), "=" | "+=" | ":=");
         let wishes: Vec<&Token> = tokens.iter().filter(is_wish).collect();
         // 99-systemd.rules tags every virtio port; a device that is not tagged starts nothing.
         let is_certain = own == Match::Yes && reached == Match::Yes;
-        if is_certain && wishes.iter().any(|token| token.operator != "+=") {
+        let is_reset = wishes.iter().any(|token| token.operator != "+=");
+        if is_certain && is_reset {
             pulls.retain(|pull: &Pull| !pull.is_certain);
+        }
+        let is_possible = own != Match::No && reached != Match::No;
+        if is_possible && (is_reset && !is_certain || tokens.iter().any(is_withdrawal)) {
+            for pull in pulls.iter_mut().filter(|pull| pull.is_certain) {
+                pull.is_certain = false;
+                pull.start.of = format!("the agent's port, unless {path} takes it away, line {line}");
+            }
         }
         for word in wishes.iter().flat_map(|token| token.value.split_whitespace()) {
             // systemd takes one level of backslashes off.
@@ -109,6 +121,45 @@ fn parse(path: &str, text: &str, pulls: &mut Vec<Pull>) {
             let start = UnitStart { by: "udev".to_owned(), of, path: path.to_owned(), line: Some(line) };
             pulls.push(Pull { unit, start, is_certain });
         }
+    }
+}
+
+/// Keys of rules; udev drops a rule with another one, and one that assigns to what it can only compare
+/// (`parse_token`, src/udev/udev-rules.c).
+fn is_refused(token: &Token) -> bool {
+    const COMPARED: &[&str] = &[
+        "ACTION",
+        "ATTRS",
+        "CONST",
+        "DEVPATH",
+        "DRIVER",
+        "DRIVERS",
+        "KERNEL",
+        "KERNELS",
+        "RESULT",
+        "SUBSYSTEM",
+        "SUBSYSTEMS",
+        "TAGS",
+        "TEST",
+    ];
+    const OTHERS: &[&str] = &[
+        "ATTR", "ENV", "GOTO", "GROUP", "IMPORT", "LABEL", "MODE", "NAME", "OPTIONS", "OWNER", "PROGRAM", "RUN",
+        "SECLABEL", "SYMLINK", "SYSCTL", "TAG",
+    ];
+    let key = token.key.split('{').next().unwrap_or_default();
+    let is_compared = COMPARED.contains(&key);
+    let compares = matches!(token.operator.as_str(), "==" | "!=");
+    (is_compared && !compares) || (!is_compared && !OTHERS.contains(&key))
+}
+
+/// What keeps systemd from a device that it was to start something for.
+fn is_withdrawal(token: &Token) -> bool {
+    match (token.key.as_str(), token.operator.as_str()) {
+        ("ENV{SYSTEMD_READY}", "=" | ":=") => token.value == "0",
+        ("ENV{SYSTEMD_WANTS}", "-=") => true,
+        ("TAG", "-=") => token.value == "systemd",
+        ("TAG", "=" | ":=") => token.value != "systemd",
+        _ => false,
     }
 }
 
@@ -130,8 +181,12 @@ fn of_agent(tokens: &[Token]) -> Match {
             "!=" => false,
             _ => continue,
         };
+        let is_above =
+            |name: &str| ["virtio-ports", "virtio", "pci"].iter().any(|it| matches(name.as_bytes(), it.as_bytes()));
         let known = match token.key.as_str() {
-            "SUBSYSTEM" | "SUBSYSTEMS" if token.key == "SUBSYSTEM" => Some("virtio-ports"),
+            // Of the port or what it hangs on.
+            "SUBSYSTEMS" if is_equal && !token.value.split('|').any(is_above) => return Match::No,
+            "SUBSYSTEM" => Some("virtio-ports"),
             "ATTR{name}" => Some("org.qemu.guest_agent.0"),
             "ACTION" => Some("add"),
             // Any port of any controller.
@@ -243,6 +298,26 @@ mod tests {
             ),
             ("KERNEL==\"vport*\", ENV{SYSTEMD_WANTS}+=\"a.service\"\nKERNEL==\"vport*\", ENV{SYSTEMD_WANTS}=\"\"", &[]),
             ("ENV{SYSTEMD_WANTS}==\"a.service\", TAG+=\"x\"", &[]),
+            ("SUBSYSTEM=\"virtio-ports\", ENV{SYSTEMD_WANTS}=\"a.service\"", &[]),
+            ("NOSUCHKEY=\"1\", ENV{SYSTEMD_WANTS}=\"a.service\"", &[]),
+            ("SUBSYSTEMS==\"usb\", ENV{SYSTEMD_WANTS}=\"a.service\"", &[("a.service", false, 1)]),
+            ("KERNEL==\"vport*\", ENV{SYSTEMD_WANTS}-=\"a.service\"", &[]),
+            (
+                "KERNEL==\"vport*\", ENV{SYSTEMD_WANTS}+=\"a.service\"\nKERNEL==\"vport*\", ENV{SYSTEMD_READY}=\"0\"",
+                &[("a.service", false, 1)],
+            ),
+            (
+                "KERNEL==\"vport*\", ENV{SYSTEMD_WANTS}+=\"a.service\"\nSUBSYSTEM==\"virtio-ports\", TAG-=\"systemd\"",
+                &[("a.service", false, 1)],
+            ),
+            (
+                "KERNEL==\"vport*\", ENV{SYSTEMD_WANTS}+=\"a.service\"\nENV{X}==\"1\", ENV{SYSTEMD_WANTS}=\"\"",
+                &[("a.service", false, 1)],
+            ),
+            (
+                "KERNEL==\"vport*\", ENV{SYSTEMD_WANTS}+=\"a.service\"\nSUBSYSTEM==\"block\", ENV{SYSTEMD_READY}=\"0\"",
+                &[("a.service", true, 1)],
+            ),
             ("#ENV{SYSTEMD_WANTS}=\"a.service\"\nENV{SYSTEMD_WANTS}=a.service\n\"", &[]),
         ] {
             let mut found = Vec::new();

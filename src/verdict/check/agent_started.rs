@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::verdict::unit::{self, Start};
-use crate::verdict::{Evidence, FactName, Tally, View, Weight};
+use crate::verdict::{Evidence, FactName, Tally, View, Weight, agent};
 
 pub(super) const CHECK: Check = Check {
     id: "agent-started",
@@ -24,7 +24,7 @@ pub(super) const CHECK: Check = Check {
         ("alpine", "rc-update add qemu-guest-agent default"),
     ],
     source: "man 5 systemd.unit, systemd.device; Debian's 60-qemu-guest-agent.rules, SUSE's 80-qemu-ga.rules",
-    reads: &[FactName::Units, FactName::Packages],
+    reads: &[FactName::Units, FactName::Agent, FactName::Packages],
     run,
 };
 
@@ -36,9 +36,23 @@ fn run(view: &View<'_>, tally: &mut Tally) {
     names.splice(..0, NAMES.iter().copied());
     match unit::starts(view, &names) {
         None => {}
-        Some(Start::Yes(evidence)) => tally.proof(evidence),
+        Some(Start::Yes(evidence)) => serves(view, tally, evidence),
         Some(Start::No(evidence)) if evidence.path.is_some() => tally.fault(Weight::Full, evidence),
         Some(Start::No(evidence)) => absent(view, tally, evidence),
+    }
+}
+
+/// What starts has to be an agent that goes on to serve.
+fn serves(view: &View<'_>, tally: &mut Tally, started: Evidence) {
+    let Some(runs) = agent::running(view) else { return };
+    if runs.iter().any(|run| run.configuration.is_ok()) {
+        return tally.proof(started);
+    }
+    for run in &runs {
+        if let Err(reason) = &run.configuration {
+            let found = format!("qemu-ga is started and does not serve: {reason}");
+            tally.fault(Weight::Full, Evidence::at(run.start.path.clone(), found).line(run.start.line));
+        }
     }
 }
 

@@ -17,6 +17,10 @@ fn tree(files: &[(&str, &str)]) -> Memory {
         ("u/multi-user.target", "[Unit]\nRequires=basic.target\n"),
         ("u/basic.target", "[Unit]\nRequires=sysinit.target\nWants=sockets.target timers.target\n"),
         ("u/sysinit.target", "[Unit]\n"),
+        ("u/sysinit.target.wants/systemd-udevd.service", "-> ../systemd-udevd.service"),
+        ("u/sysinit.target.wants/systemd-udev-trigger.service", "-> ../systemd-udev-trigger.service"),
+        ("u/systemd-udevd.service", "[Service]\nExecStart=/etc/machine-id\n"),
+        ("u/systemd-udev-trigger.service", "[Service]\nType=oneshot\nExecStart=-/etc/machine-id\n"),
         ("u/sockets.target", "[Unit]\n"),
         ("u/timers.target", "[Unit]\n"),
     ];
@@ -56,8 +60,11 @@ fn entries(cmdline: &str) -> Listing<BootEntry> {
 /// `by of` of everything that starts `name`; `-` when nothing does, `?` when that is not known, `!KEY=VALUE` or `!?`
 /// behind it when it refuses.
 fn told(tree: Memory, name: &str) -> String {
-    let units =
-        read(&tree.root(), &entries("root=/dev/x console=tty0 console=ttyS0,115200n8"), &Limits::default()).unwrap();
+    told_with(tree, "root=/dev/x console=tty0 console=ttyS0,115200n8", name)
+}
+
+fn told_with(tree: Memory, cmdline: &str, name: &str) -> String {
+    let units = read(&tree.root(), &entries(cmdline), &Limits::default()).unwrap();
     let Some(unit) = units.items.iter().find(|unit| unit.name == name) else { return "none".to_owned() };
     let Fact::Known(starts) = &unit.starts else { return "unknown".to_owned() };
     let rows: Vec<String> = starts.items.iter().map(|start| format!("{} {}", start.by, start.of)).collect();
@@ -117,11 +124,54 @@ fn what_refuses_to_start() {
         ("[Service]\nEnvironmentFile=/etc/none\nEnvironmentFile=", ""),
         ("[Service]\nEnvironmentFile=/etc/machine-*", ""),
         ("[Service]\nEnvironmentFile=/run/none", " !?"),
+        ("ConditionCPUs=<2", " !?"),
+        ("ConditionCPUs=!>=1", " !ConditionCPUs=!>=1"),
+        ("ConditionACPower=true", ""),
+        ("ConditionACPower=false", " !ConditionACPower=false"),
+        ("BindsTo=dev-ttyS9.device", " !?"),
+        ("BindsTo=dev-ttyS0.device", ""),
+        ("[Service]\nExecStartPre=/usr/bin/none", " !ExecStartPre=/usr/bin/none"),
+        ("[Service]\nExecStartPre=-/usr/bin/none", ""),
+        ("[Service]\nExecCondition=/etc/false", " !ExecCondition=/etc/false"),
+        ("[Service]\nExecStartPost=none", " !ExecStartPost=none"),
+        ("[Service]\nExecStartPre=tool -x", ""),
+        ("[Service]\nExecStart=/etc/empty", " !ExecStart=/etc/empty"),
+        ("[Service]\nExecStart=/etc/machine-id", " !ExecStart=-/etc/machine-id --x"),
+        ("[Service]\nType=oneshot\nExecStart=/etc/machine-id", ""),
+        ("[Service]\nExecStartPre=/usr/bin/sh -c '[ $a != 1 ] || exec /usr/bin/tool $b'", ""),
+        (
+            "[Service]\nExecStartPre=/usr/bin/sh -c 'exec /usr/bin/none $b'",
+            " !ExecStartPre=/usr/bin/sh -c 'exec /usr/bin/none $b'",
+        ),
+        ("Requisite=multi-user.target", " !?"),
+        ("[Service]\nType=oneshot\nRestart=always", " !Restart=always"),
+        ("[Service]\nType=dbus", " !Type=dbus"),
+        ("[Service]\nType=dbus\nBusName=a.b", ""),
+        ("[Service]\nUser=gone", " !?"),
+        ("[Service]\nUser=daemon\nWorkingDirectory=/etc", ""),
+        ("[Service]\nWorkingDirectory=/srv/none", " !?"),
     ] {
         let text: &str = Box::leak(format!("[Unit]\n{unit}{program}").into_boxed_str());
-        let files = [("u/a.service", text), LINK, ("u/masked.service", "-> /dev/null")];
+        let files = [
+            ("u/a.service", text),
+            LINK,
+            ("u/masked.service", "-> /dev/null"),
+            ("/etc/empty", ""),
+            ("/etc/passwd", "root:x:0:0::/:/bin/sh\ndaemon:x:1:1::/:/bin/false\n"),
+            ("/usr/bin/sh", "x"),
+            ("/usr/bin/tool", "x"),
+        ];
         assert_eq!(told(tree(&files), "a.service"), format!("wants multi-user.target{expected}"), "{unit}");
     }
+    let reset = [
+        ("u/a.service", Box::leak(format!("[Unit]{program}").into_boxed_str()) as &str),
+        LINK,
+        ("e/a.service.d/x.conf", "[Service]\nExecStart=\n"),
+    ];
+    assert_eq!(told(tree(&reset), "a.service"), "wants multi-user.target !ExecStart=");
+    let several = [("u/a.service", "[Service]\nExecStart=/etc/machine-id ; /etc/machine-id\n"), LINK];
+    let refused = "wants multi-user.target !ExecStart=/etc/machine-id ; /etc/machine-id";
+    assert_eq!(told(tree(&several), "a.service"), refused);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What starts at boot, and by what.
 
-use super::{A, LINK, told, tree};
+use super::{A, LINK, told, told_with, tree};
 
 const RULE: &str = "/usr/lib/udev/rules.d/60-a.rules";
 
@@ -200,5 +200,49 @@ const ROWS: &[Row] = &[
 fn what_starts_and_what_does_not() {
     for (files, name, expected) in ROWS {
         assert_eq!(told(tree(files), name), *expected, "{files:#?}");
+    }
+}
+
+#[test]
+fn command_lines_that_start_something_else() {
+    const WANTS: &str = "wants multi-user.target";
+    for (cmdline, expected) in [
+        ("", WANTS),
+        ("3 quiet", WANTS),
+        ("systemd.unit=multi-user.target", WANTS),
+        ("init=/usr/lib/systemd/systemd rdinit=/init", WANTS),
+        ("systemd.unit=rescue.target systemd.unit=graphical.target", WANTS),
+        ("systemd.unit=rescue.target", "-"),
+        ("systemd.unit=gone.target", "-"),
+        ("single", "-"),
+        ("1", "-"),
+        ("emergency", "-"),
+        ("systemd.unit=poweroff.target", "-"),
+        ("systemd.mask=other systemd.mask=a", "wants multi-user.target !systemd.mask=a.service"),
+        ("systemd.mask=multi-user.target", "-"),
+        ("init=/bin/sh", "?"),
+        ("rdinit=/bin/sh", "?"),
+        ("break=premount", "?"),
+        ("rd.break", "?"),
+        ("systemd.run=/bin/true", "?"),
+    ] {
+        let files = [
+            ("u/a.service", A),
+            LINK,
+            ("u/rescue.target", "[Unit]\n"),
+            ("u/poweroff.target", "[Unit]\nRequires=a.service\n"),
+        ];
+        assert_eq!(told_with(tree(&files), cmdline, "a.service"), expected, "{cmdline}");
+    }
+}
+
+#[test]
+fn devices_come_up_by_udev() {
+    const PULL: &str = "SUBSYSTEM==\"virtio-ports\", ENV{SYSTEMD_WANTS}=\"a.service\"\n";
+    let files = [("u/a.service", A), (RULE, PULL)];
+    assert_eq!(told(tree(&files), "a.service"), r"udev dev-virtio\x2dports-org.qemu.guest_agent.0.device");
+    for mask in ["e/systemd-udevd.service", "e/systemd-udev-trigger.service", "e/sysinit.target"] {
+        let files = [&files[..], &[(mask, "-> /dev/null")]].concat();
+        assert_eq!(told(tree(&files), "a.service"), "-", "{mask}");
     }
 }

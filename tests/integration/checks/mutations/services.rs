@@ -76,6 +76,16 @@ fn agent_rpcs() {
         words(&value, freeze, can_freeze, "");
         words(&value, password, can_set, "");
     }
+    for (start, config, word) in [
+        ("-/usr/sbin/qemu-ga", vec![], Pass),
+        ("qemu-ga --version", vec![], Fail),
+        ("qemu-ga --nope", vec![], Fail),
+        ("qemu-ga -d", vec![], Fail),
+        ("qemu-ga", vec![("daemon", "true")], Fail),
+        ("/bin/true", vec![], Unknown),
+    ] {
+        words(&agent(start, &[], &config), "agent-started", word, "");
+    }
     let value = agent(rhel9, &[("FILTER_RPC_ARGS", "--allow-rpcs=guest-ping")], &[]);
     let evidence = super::evidence(&judge(&value, freeze));
     assert_eq!(evidence.path.as_deref(), Some("/etc/sysconfig/qemu-ga"));
@@ -159,6 +169,31 @@ fn watchdog_armed() {
         });
         words(&value, "watchdog-armed", word, found);
     }
+    for (name, id) in [("watchdog.service", "watchdog-armed"), ("qemu-guest-agent.service", "agent-started")] {
+        for (key, confined, word) in [
+            ("PrivateDevices", "yes", Unknown),
+            ("PrivateDevices", "no", Pass),
+            ("DeviceAllow", "/dev/null rw", Unknown),
+            ("User", "nobody", Unknown),
+            ("RootDirectory", "/srv", Unknown),
+            ("RuntimeMaxSec", "5", Unknown),
+            ("Type", "notify", Fail),
+        ] {
+            let value = with_unit(name, |unit| {
+                unit["settings"].as_array_mut().unwrap().push(setting("Service", key, confined, AGENT, 9));
+            });
+            words(&value, id, word, "");
+        }
+    }
+    for (line, kind, word) in
+        [("watchdog -F", "simple", Pass), ("watchdog -F", "forking", Fail), ("watchdog", "simple", Fail)]
+    {
+        let value = with_unit("watchdog.service", |unit| {
+            unit["settings"][2]["value"] = json!(format!("/usr/sbin/{line}"));
+            unit["settings"].as_array_mut().unwrap().push(setting("Service", "Type", kind, CONF, 9));
+        });
+        words(&value, "watchdog-armed", word, "");
+    }
     let plain = with_unit("watchdog.service", |unit| unit["settings"][2]["value"] = json!("/usr/sbin/watchdog"));
     words(&plain, "watchdog-armed", Pass, "feeds");
     let other = with_unit("watchdog.service", |unit| unit["settings"][2]["value"] = json!("/usr/bin/python3 x"));
@@ -178,6 +213,8 @@ fn systemd_feeds() {
     for (settings, cmdline, word, found) in [
         (vec![("RuntimeWatchdogSec", "60")], "", Pass, "RuntimeWatchdogSec=60"),
         (vec![("RuntimeWatchdogSec", "1min 30s")], "", Pass, "feeds"),
+        (vec![("RuntimeWatchdogSec", "2046")], "", Pass, "feeds"),
+        (vec![("RuntimeWatchdogSec", "1h")], "", Fail, "nothing starts"),
         (vec![("RuntimeWatchdogSec", "default")], "", Pass, "feeds"),
         (vec![("RuntimeWatchdogSec", "60"), ("RuntimeWatchdogSec", "0")], "", Fail, "nothing starts"),
         (vec![("RuntimeWatchdogSec", "60"), ("RuntimeWatchdogSec", "nonsense")], "", Pass, "=60"),
@@ -277,6 +314,29 @@ fn trim_enabled() {
         ("vfat", "defaults", false, NotApplicable, "no file system"),
     ] {
         words(&trim(fstype, options, has_timer), id, word, found);
+    }
+    for (name, field, new, word, found) in [
+        (
+            "fstrim.service",
+            "refused",
+            setting("Service", "ExecStartPre", "/bin/false", "/f", 3),
+            Fail,
+            "keeps fstrim.service from running",
+        ),
+        ("fstrim.timer", "settings", json!([setting("Timer", "OnCalendar", "weekly", "/t", 3)]), Pass, "trims /"),
+        (
+            "fstrim.timer",
+            "settings",
+            json!([setting("Timer", "OnCalendar", "weekly", "/t", 3), setting("Timer", "OnCalendar", "", "/t", 4)]),
+            Fail,
+            "does not start fstrim.service",
+        ),
+        ("fstrim.timer", "settings", json!([setting("Timer", "Unit", "a.service", "/t", 3)]), Fail, "Unit=a.service"),
+    ] {
+        let mut value = trim("ext4", "defaults", true);
+        let units = value["units"].as_array_mut().unwrap();
+        units.iter_mut().find(|unit| unit["name"] == name).unwrap()[field] = new;
+        words(&value, id, word, found);
     }
     let mut flags = trim("xfs", "defaults", false);
     *at(&mut flags, CMDLINE) = json!(format!("root=UUID={UUID} rootflags=discard"));
