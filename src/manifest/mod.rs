@@ -1,7 +1,13 @@
 //! Properties ↔ text: one format per file.
 
+mod claim;
 mod glance_json;
+pub mod json;
 mod openstack_cli;
+mod read;
+
+pub use claim::{Claim, ClaimValue, Claims, Document, Flavor, Typing};
+pub use read::{GLANCE_FIELDS, READERS, Reader, read, read_flavor};
 
 use crate::verdict::property::{Earned, Withheld};
 use std::fmt::Write as _;
