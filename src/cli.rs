@@ -1,6 +1,6 @@
 //! The command line: lists the commands, no logic.
 
-use crate::command::{EXIT_CODES, check, checks, explain, initrd, inspect, properties};
+use crate::command::{EXIT_CODES, check, checks, explain, initrd, inspect, lint, properties};
 use clap::{Parser, Subcommand};
 
 /// Will this Linux image boot and behave in OpenStack, and which Glance properties has it earned?
@@ -19,6 +19,8 @@ pub enum Command {
     Check(check::Args),
     /// Print the Glance properties that an image has earned
     Properties(properties::Args),
+    /// Judge manifests and flavors without an image: what Glance or Nova would refuse or silently ignore
+    Lint(lint::Args),
     /// Print the facts of an image as JSON
     Inspect(inspect::Args),
     /// Look into initrd files: segments, modules, the four virtio drivers

@@ -16,6 +16,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => command::check::run(&args),
         Command::Properties(args) => command::properties::run(&args),
+        Command::Lint(args) => command::lint::run(&args),
         Command::Inspect(args) => command::inspect::run(&args),
         Command::Initrd(args) => command::initrd::run(&args),
         Command::Checks(args) => command::checks::run(&args),

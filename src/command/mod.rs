@@ -7,6 +7,7 @@ mod images;
 pub mod initrd;
 pub mod inspect;
 mod judging;
+pub mod lint;
 pub mod properties;
 
 use crate::error::Error;

@@ -3,6 +3,7 @@
 mod claim;
 mod glance_json;
 pub mod json;
+pub mod lint;
 mod openstack_cli;
 mod read;
 

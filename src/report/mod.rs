@@ -5,9 +5,11 @@ mod explain;
 mod json;
 mod size;
 mod text;
+mod vocabulary;
 
+pub use crate::verdict::nearest::nearest;
 pub use escape::{escape, escape_lines};
-pub use explain::{NotKnown, Page, Part, explain, list_checks, list_properties, nearest, page};
+pub use explain::{NotKnown, Page, Part, explain, list_checks, list_properties, page};
 pub use size::human;
 
 use crate::verdict::Report;

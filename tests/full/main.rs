@@ -5,8 +5,11 @@
 
 mod boot;
 mod build;
+#[path = "../oracles/mod.rs"]
+mod cases;
 #[path = "../integration/common.rs"]
 mod common;
 mod loaders;
+mod oracles;
 #[path = "../integration/table.rs"]
 mod table;

@@ -10,6 +10,8 @@
     reason = "test code"
 )]
 
+#[path = "../oracles/mod.rs"]
+mod cases;
 mod checks;
 mod cli;
 mod common;
@@ -20,6 +22,7 @@ mod images;
 mod layers;
 mod layouts;
 mod loaders;
+mod oracles;
 mod readers_disk;
 mod readers_guest;
 mod readers_initrd;

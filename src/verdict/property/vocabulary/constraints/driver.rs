@@ -43,22 +43,24 @@ pub(super) fn video_memory(flavor: &FlavorSpecs, image: &ImageProps) -> Result<(
     }
 }
 
-/// `_get_iommu_model`, where the image names its machine type; else it is the node's default, which is pc.
+/// `_get_iommu_model`; an image that names no machine type gets the node's default, which is pc on x86.
 pub(super) fn iommu(flavor: &FlavorSpecs, image: &ImageProps) -> Result<(), Conflict> {
-    let asked = flavor.set("hw:viommu_model").or(image.text("hw_viommu_model"));
-    let (Some(_), Some(machine)) = (asked, image.text("hw_machine_type")) else { return Ok(()) };
-    let wanted = match image.text("hw_architecture") {
-        None | Some("x86_64" | "i686") => "q35",
-        Some("aarch64") => "virt",
+    let Some(_) = flavor.set("hw:viommu_model").or(image.text("hw_viommu_model")) else { return Ok(()) };
+    let (default, wanted) = match image.text("hw_architecture") {
+        None | Some("x86_64" | "i686") => ("pc", "q35"),
+        Some("aarch64") => ("virt", "virt"),
         Some(other) => {
             let reason = format!("there is an IOMMU for x86 and aarch64 only, not for {other}");
             return Err(Conflict::new("InvalidVIOMMUArchitecture", reason).by("hw_viommu_model"));
         }
     };
-    if machine.contains(wanted) {
+    let machine = image.text("hw_machine_type");
+    if machine.unwrap_or(default).contains(wanted) {
         return Ok(());
     }
-    let reason = format!("an IOMMU needs the machine type {wanted}, the image says {machine:?}");
+    let found =
+        machine.map_or_else(|| format!("none is named, and {default} is usual"), |name| format!("it is {name:?}"));
+    let reason = format!("an IOMMU needs hw_machine_type={wanted}; {found}");
     Err(Conflict::new("InvalidVIOMMUMachineType", reason).by("hw_viommu_model"))
 }
 

@@ -31,7 +31,10 @@ pub(super) fn constraints(flavor: &FlavorSpecs, image: &ImageProps) -> Result<()
         flavor.set("hw:pmem").is_some_and(|labels| labels.split(',').any(|label| !python::strip(label).is_empty()));
     memory::locked(flavor, image)?;
     if nodes.is_some() || has_pages || has_labels || matches!(policy, Some("dedicated" | "mixed")) {
-        return cells(flavor, image, nodes.unwrap_or(1));
+        cells(flavor, image, nodes.unwrap_or(1))?;
+        if threads.is_none() && flavor.get("hw:cpu_thread_policy") == Some("") {
+            return Err(Conflict::new("ValueError", "hw:cpu_thread_policy is empty: prefer, isolate, require"));
+        }
     }
     Ok(())
 }
