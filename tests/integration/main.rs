@@ -21,6 +21,7 @@ mod faults;
 mod images;
 mod layers;
 mod layouts;
+mod lint;
 mod loaders;
 mod oracles;
 mod readers_disk;
