@@ -11,7 +11,7 @@ pub enum Node {
     /// Text, number, truth value or null.
     Leaf(ClaimValue),
     /// An array.
-    List(Vec<Node>),
+    List(Vec<Self>),
     /// An object, in its order and with its repetitions.
     Map(Vec<Entry>),
 }

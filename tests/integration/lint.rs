@@ -239,7 +239,7 @@ fn shapes_of_json() {
         (r#"{"hw_pmu": true}"#.to_owned(), vec!["value-typed"]),
         (r#"{"os_version": 13}"#.to_owned(), vec!["value-typed"]),
         (r#"{"os_version": null}"#.to_owned(), vec!["value-typed"]),
-        (r#"{"hw_numa_cpus.0": ["0"]}"#.to_owned(), vec!["value-typed"]),
+        (r#"{"team": ["storage"]}"#.to_owned(), vec!["value-typed"]),
         (r#"{"hw_disk_bus": "virtio", "hw_disk_bus": "virtio"}"#.to_owned(), vec!["name-repeated"]),
         (r#"{"hw_disk_bus": "virtio "}"#.to_owned(), vec!["value-refused"]),
         (r#"{"hw_pmu": " true", "os_distro": "debian "}"#.to_owned(), vec!["value-blank+"]),
@@ -328,7 +328,8 @@ fn the_vocabulary_is_explained() {
     for (name, parts) in [
         ("hw_disk_bus", vec!["fdc, ide, sata, scsi", "goes together", "the guest needs", "earned by"]),
         ("hw_numa_mem", vec!["hw_numa_mem.0", "Liberty"]),
-        ("architecture", vec!["hw_architecture:", "amd64 is x86_64", "older names: architecture"]),
+        ("architecture", vec!["amd64 is x86_64", "older names: architecture", "earned by"]),
+        ("vm_mode", vec!["hw_vm_mode: Names the interface", "hvm, xen, uml, exe (capitals are the same)"]),
         ("hw:cpu_policy", vec!["dedicated, shared, mixed", "on an image: hw_cpu_policy"]),
         ("hw_rng_model", vec!["effect: none"]),
         ("cinder_img_volume_type", vec!["read by: Cinder"]),

@@ -83,9 +83,10 @@ fn the_driver_refuses_what_we_say() {
     let (cases, nova) = recorded();
     assert!(cases.guests.len() >= 60, "{}", cases.guests.len());
     for (pair, nova) in cases.guests.iter().zip(&nova.guests) {
-        // The driver asks neither of these two.
-        let ours = refusals(pair, |name| !["numa_get_constraints", "get_pci_numa_policy_constraint"].contains(&name));
-        let is_told = if nova.is_empty() { ours.is_empty() } else { ours.values().any(|ours| ours == nova) };
-        assert!(is_told, "{pair:?}\n  nova {nova:?}\n  ours {ours:?}");
+        let all = refusals(pair, |_| true);
+        // The driver asks for locked memory, which numa_get_constraints asks for too, but not for the rest of that.
+        let is_quiet = all.keys().all(|name| name == "numa_get_constraints");
+        let is_told = if nova.is_empty() { is_quiet } else { all.values().any(|ours| ours == nova) };
+        assert!(is_told, "{pair:?}\n  nova {nova:?}\n  ours {all:?}");
     }
 }

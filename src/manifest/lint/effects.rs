@@ -4,7 +4,7 @@ use super::{Image, Rule, Run};
 use crate::manifest::Claim;
 use crate::verdict::Evidence;
 use crate::verdict::profile::Severity;
-use crate::verdict::property::vocabulary::{Effect, Entry, property};
+use crate::verdict::property::vocabulary::{Effect, Entry, MAX_NODES, property};
 
 pub(super) const IDLE: Rule = Rule {
     id: "property-idle",
@@ -88,7 +88,7 @@ fn behind_a_hole(image: &Image<'_>) -> Vec<Evidence> {
     let mut found = Vec::new();
     for stem in ["hw_numa_cpus", "hw_numa_mem"] {
         let number = |claim: &Claim| claim.key.strip_prefix(stem)?.strip_prefix('.')?.parse::<usize>().ok();
-        let read = (0..).take_while(|node| image.has(&format!("{stem}.{node}"))).count();
+        let read = (0..MAX_NODES).take_while(|node| image.has(&format!("{stem}.{node}"))).count();
         let lost = image.claims.properties.iter().filter(|claim| number(claim).is_some_and(|node| node >= read));
         found.extend(lost.map(|claim| image.at(claim, format!("{} is not read: {stem}.{read} is missing", claim.key))));
     }

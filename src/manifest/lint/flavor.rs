@@ -49,7 +49,7 @@ pub(super) const SPEC_MISSPELT: Rule = Rule {
         let is_unknown = |claim: &Claim, value: &str| judge_spec(&claim.key, value) == SpecJudged::Unknown;
         let all = sent(flavor).into_iter().filter(|(claim, value)| is_unknown(claim, value));
         let near =
-            all.filter_map(|(claim, _)| Some((claim, near(&claim.key).filter(|_| image_form(&claim.key).is_none())?)));
+            all.filter_map(|(claim, _)| Some((claim, near(&claim.key).filter(|_| !is_images(&claim.key))?)));
         near.map(|(claim, known)| {
             flavor.at(claim, format!("{:?} is not read; is {known} meant?", claim.key)).expected(known)
         })
@@ -65,8 +65,8 @@ pub(super) const SPEC_IDLE: Rule = Rule {
     fix: "Write it with the colon where a flavor has it, else put the property on the image.",
     source: "nova/api/validation/extra_specs/validators.py",
     run: Run::Flavor(|flavor| {
-        let all = flavor.flavor.extra_specs.iter().filter_map(|claim| Some((claim, image_form(&claim.key)?)));
-        all.map(|(claim, spec)| match spec {
+        let all = flavor.flavor.extra_specs.iter().filter(|claim| is_images(&claim.key));
+        all.map(|claim| match same_thing(&claim.key) {
             Some(spec) => flavor.at(claim, format!("{} does nothing in a flavor", claim.key)).expected(spec),
             None => flavor.at(claim, format!("{} is a property of images; a flavor cannot say it", claim.key)),
         })
@@ -74,11 +74,15 @@ pub(super) const SPEC_IDLE: Rule = Rule {
     }),
 };
 
-/// Of a name that is an image property: the extra spec of the same thing, if there is one.
-fn image_form(key: &str) -> Option<Option<&'static str>> {
-    let entry = property(key).filter(|_| extra_spec(key).is_none() && !key.contains(':'))?;
-    let same = extra_specs().specs.iter().find(|spec| spec.image.as_deref() == Some(entry.name.as_str()));
-    Some(same.map(|spec| spec.name.as_str()))
+/// Whether the name is one of an image property.
+fn is_images(key: &str) -> bool {
+    property(key).is_some() && extra_spec(key).is_none() && !key.contains(':')
+}
+
+/// The extra spec of the same thing as an image property.
+fn same_thing(key: &str) -> Option<&'static str> {
+    let name = property(key)?.name.as_str();
+    extra_specs().specs.iter().find(|spec| spec.image.as_deref() == Some(name)).map(|spec| spec.name.as_str())
 }
 
 /// The known name that this one is a slip of.

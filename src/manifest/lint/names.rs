@@ -48,10 +48,8 @@ pub(super) const RESERVED_NAME: Rule = Rule {
     run: Run::Image(|image| {
         let is_reserved = |claim: &&super::Claim| {
             let key = claim.key.as_str();
-            let is_shown = image.document.is_state;
-            key.starts_with(RESERVED_PREFIX) && !is_shown
-                || RESERVED.contains(&key) && !is_shown
-                || READ_ONLY.contains(&key) && !is_shown
+            let is_own = key.starts_with(RESERVED_PREFIX) || RESERVED.contains(&key) || READ_ONLY.contains(&key);
+            is_own && !image.document.is_state
         };
         let all = image.claims.properties.iter().chain(&image.claims.fields);
         all.filter(is_reserved).map(|claim| image.at(claim, format!("only Glance sets {}", claim.key))).collect()

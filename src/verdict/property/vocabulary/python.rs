@@ -1,6 +1,6 @@
 //! How Python reads text: Nova's rules are Python's `str.strip`, `int()` and `oslo_utils.strutils`.
 
-/// Digits that `int()` takes: CPython's `sys.int_info.default_max_str_digits`.
+/// Digits that `int()` takes, by `sys.int_info.default_max_str_digits`.
 const MAX_DIGITS: usize = 4300;
 
 /// The zeros of Unicode's decimal digits beside ASCII's (category Nd, Unicode 14 as in Python 3.11); nine digits follow each.
