@@ -14,14 +14,14 @@ use std::process::ExitCode;
 pub struct Args {
     #[command(flatten)]
     images: Images,
-    #[command(flatten)]
-    judging: Judging,
     /// Report format
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
     format: String,
     /// Show passed checks with their evidence, and notes
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
+    #[command(flatten)]
+    judging: Judging,
 }
 
 /// Inspects, judges, prints; exits as the verdict says.

@@ -16,14 +16,14 @@ use std::process::ExitCode;
 pub struct Args {
     #[command(flatten)]
     images: Images,
-    #[command(flatten)]
-    judging: Judging,
     /// Manifest format
     #[arg(long, value_name = "FORMAT", default_value = "openstack", value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
     format: String,
     /// Name of the image in Glance; the distribution's otherwise
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    #[command(flatten)]
+    judging: Judging,
 }
 
 /// Prints one manifest per image; nothing for one whose verdict is unknown.

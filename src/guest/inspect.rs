@@ -197,6 +197,7 @@ fn inspect_initrd(name: &str, file: &Bytes, root: Option<OwnedFd>, options: &Opt
             config: Fact::default(),
             flaws: Fact::default(),
             modules: modules::read_tree(&root, &tree.version, wanted, limits),
+            initramfs: Fact::default(),
         };
         guest.kernels = Fact::Known(trees.iter().map(kernel).collect::<Vec<_>>().into());
     }
@@ -286,7 +287,9 @@ fn collect(guest: &mut Guest, tree: Tree, options: &Options, progress: &dyn Fn(&
     guest.modprobe = Fact::Known(modprobe::rules(&root, limits));
     guest.module_loads = Fact::Known(modprobe::loads(&root, limits));
     progress("kernels");
-    guest.kernels = Fact::Known(kernels(&root, &boot_entries, wanted, limits));
+    let mut kernels = kernels(&root, &boot_entries, wanted, limits);
+    kernel::add_initramfs(&root, &boot_entries.items, &mut kernels.items, wanted, limits);
+    guest.kernels = Fact::Known(kernels);
     progress("initrds");
     guest.initrds = Fact::Known(initrds(&root, &boot_entries, wanted, limits));
     guest.boot_entries = Fact::Known(boot_entries);

@@ -64,7 +64,7 @@ pub fn parse(text: &str) -> Option<u64> {
             return None;
         }
         let (unit, behind) = unit.unwrap_or((1_000_000, unit_at));
-        let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()? };
+        let whole = if whole.is_empty() { 0 } else { u64::try_from(whole.parse::<i64>().ok()?).ok()? };
         let mut part = whole.checked_mul(unit)?;
         let mut place = unit;
         for digit in fraction.chars().filter_map(|digit| digit.to_digit(10)) {
@@ -102,7 +102,7 @@ mod tests {
             ("-1", None),
             ("1x", None),
             ("infinity 3", None),
-            ("99999999999999999999", None),
+            ("9223372036854775808us", None),
         ] {
             assert_eq!(parse(text), expected, "{text}");
         }

@@ -5,6 +5,7 @@ use crate::verdict::check::{self, CHECKS, COMING, Check};
 use crate::verdict::nearest::nearest;
 use crate::verdict::profile::{self, PROFILES, Profile};
 use crate::verdict::property::{self, PROPERTIES, Property, Values};
+use std::fmt::Write as _;
 
 /// There is no check or property of this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub fn list_properties() -> String {
     for property in PROPERTIES {
         if !told.contains(&property.key) {
             told.push(property.key);
-            text += &format!("{:width$}  {}\n", property.key, property.summary);
+            let _ = writeln!(text, "{:width$}  {}", property.key, property.summary);
         }
     }
     text
@@ -88,8 +89,11 @@ pub fn explain(name: &str) -> Result<String, NotKnown> {
     let mut text = format!("{}: {}\n", page.name, page.summary);
     for part in &page.parts {
         let paragraph = if part.text.is_empty() { String::new() } else { format!(" {}", part.text) };
-        let rows: String = part.rows.iter().map(|(name, row)| format!("  {name}: {row}\n")).collect();
-        text += &format!("\n{}:{paragraph}\n{rows}", part.head);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "\n{}:{paragraph}", part.head);
+        for (name, row) in &part.rows {
+            let _ = writeln!(text, "  {name}: {row}");
+        }
     }
     Ok(text)
 }

@@ -1,7 +1,7 @@
 //! The guest agent as its units run it: command line, environment and configuration file together.
 
 use super::{Evidence, FactName, Lookup, View, defaults, unit};
-use crate::fact::Gap;
+use crate::fact::{Gap, Listing};
 use crate::guest::agent::{CONFIG, CommandLine, Configuration};
 use crate::guest::{Assignment, ConfigFile, Setting, Unit, command};
 
@@ -25,8 +25,8 @@ pub(super) struct Running<'a> {
 pub(super) fn running<'a>(view: &View<'a>) -> Option<Vec<Running<'a>>> {
     let units = view.all(view.units()?);
     let units = units.iter().filter(|unit| is_agent(&unit.name));
-    let runs: Vec<Option<Option<Running<'a>>>> = units.map(|unit| run_of(view, unit)).collect();
-    let runs: Option<Vec<Option<Running<'a>>>> = runs.into_iter().collect();
+    let runs: Vec<Option<Vec<Running<'a>>>> = units.map(|unit| run_of(view, unit)).collect();
+    let runs: Option<Vec<Vec<Running<'a>>>> = runs.into_iter().collect();
     Some(runs?.into_iter().flatten().collect())
 }
 
@@ -37,11 +37,11 @@ fn is_agent(name: &str) -> bool {
     matches!(name, "qemu-guest-agent" | "qemu-ga")
 }
 
-/// `Some(None)` for a unit that runs nothing.
-fn run_of<'a>(view: &View<'a>, unit: &'a Unit) -> Option<Option<Running<'a>>> {
+/// What one unit runs: nothing, where it is masked or only another name.
+fn run_of<'a>(view: &View<'a>, unit: &'a Unit) -> Option<Vec<Running<'a>>> {
     let state = view.need(&unit.state)?;
     if state.starts_with("masked") || state == "alias" {
-        return Some(None);
+        return Some(Vec::new());
     }
     let miss = |reason: String| {
         view.miss(Gap::at(unit.path.known().cloned().flatten().unwrap_or_default(), reason));
@@ -69,28 +69,27 @@ fn run_of<'a>(view: &View<'a>, unit: &'a Unit) -> Option<Option<Running<'a>>> {
     let configuration = match line {
         Err(reason) => Err(reason),
         Ok(line) => match config(view, &file)? {
-            None if named.is_some() => Err(format!("its configuration {file} is not there")),
-            None => Configuration::new(&[], &line),
-            Some(settings) => Configuration::new(settings, &line),
+            Lookup::Absent if named.is_some() => Err(format!("its configuration {file} is not there")),
+            Lookup::Absent => Configuration::new(&[], &line),
+            Lookup::There(settings) => Configuration::new(view.all(settings), &line),
         },
     };
-    Some(Some(Running { start, variables, file, configuration }))
+    Some(vec![Running { start, variables, file, configuration }])
 }
 
-/// The settings of a configuration file, `Some(None)` where there is none.
-fn config<'a>(view: &View<'a>, path: &str) -> Option<Option<&'a [Setting]>> {
-    let configs = view.need(&view.agent()?.configs)?;
-    file_of(view, configs, path).map(|file| file.map(|file| view.all(file)))
+/// The settings of a configuration file; `None` keeps the gap.
+fn config<'a>(view: &View<'a>, path: &str) -> Option<Lookup<'a, Listing<Setting>>> {
+    file_of(view, view.need(&view.agent()?.configs)?, path)
 }
 
 /// The settings of one of `files`; `None` keeps the gap.
 pub(super) fn file_of<'a>(
     view: &View<'a>,
-    files: &'a crate::fact::Listing<ConfigFile>,
+    files: &'a Listing<ConfigFile>,
     path: &str,
-) -> Option<Option<&'a crate::fact::Listing<Setting>>> {
+) -> Option<Lookup<'a, Listing<Setting>>> {
     match view.find(files, |file| file.path == path)? {
-        Lookup::There(file) => Some(view.need(&file.settings)?.as_ref()),
+        Lookup::There(file) => Some(view.need(&file.settings)?.as_ref().map_or(Lookup::Absent, Lookup::There)),
         Lookup::Absent => {
             view.miss(Gap::at(path, "nothing was collected about this file"));
             None
@@ -123,18 +122,18 @@ impl Running<'_> {
     }
 }
 
-/// Where `SELinux` is enforcing, which keeps the agent from freezing what its policy does not name; `Some(None)` where it
-/// is not. `None` keeps the gaps.
-pub(super) fn enforcing(view: &View<'_>) -> Option<Option<Evidence>> {
-    let Some(selinux) = view.selinux()? else { return Some(None) };
+/// Where `SELinux` is enforcing, which keeps the agent from freezing what its policy does not name; `None` where it is not,
+/// or keeps the gaps.
+pub(super) fn enforcing(view: &View<'_>) -> Option<Evidence> {
+    let selinux = view.selinux()?.as_ref()?;
     if selinux.mode != "enforcing" || view.need(&selinux.has_policy) == Some(&false) {
-        return Some(None);
+        return None;
     }
     // `security/selinux/hooks.c`: enforcing=0 starts permissive, but the policy's loader sets what the file says.
     let words = defaults::values(view, "selinux")?;
     if !words.is_empty() && words.iter().all(|word| word.value.as_deref() == Some("0")) {
-        return Some(None);
+        return None;
     }
     let found = "SELinux is enforcing: whether the agent may freeze every file system depends on its policy";
-    Some(Some(Evidence::at("/etc/selinux/config", found).line(selinux.line)))
+    Some(Evidence::at("/etc/selinux/config", found).line(selinux.line))
 }

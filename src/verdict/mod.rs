@@ -9,6 +9,7 @@ mod agent;
 mod assess;
 mod defaults;
 mod fstab;
+mod login;
 mod spec;
 mod tally;
 mod trim;

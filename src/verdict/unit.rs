@@ -1,7 +1,8 @@
 //! Units of systemd as checks ask for them: does one start at the first boot, and with which settings.
 
 use super::{Evidence, Lookup, View};
-use crate::guest::{Assignment, Setting, Unit};
+use crate::fact::Gap;
+use crate::guest::{Assignment, Setting, Unit, UnitStart};
 
 /// Whether something starts at the first boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,20 +46,51 @@ fn start_of(view: &View<'_>, name: &str) -> Option<Start> {
     };
     let path = view.need(&unit.path)?.clone().unwrap_or_default();
     let state = view.need(&unit.state)?;
-    if state.starts_with("masked") {
-        return Some(Start::No(Evidence::at(path, format!("{name} is {state}: nothing can start it"))));
+    // What /run masks is gone when the guest boots.
+    if state == "masked" {
+        return Some(Start::No(Evidence::at(path, format!("{name} is masked: nothing can start it"))));
+    }
+    if state == "not-found" {
+        return Some(Start::No(Evidence::at(path, format!("{name} has no unit file: nothing can start it"))));
     }
     let starts = view.need(&unit.starts)?;
-    if let Some(start) = starts.items.first() {
-        let found = format!("{name} is started by {} ({})", start.of, start.by);
-        let evidence = Evidence::at(start.path.clone(), found);
-        return Some(Start::Yes(match start.line {
-            Some(line) => evidence.line(line),
-            None => evidence,
-        }));
+    let Some(start) = starts.items.iter().find(|start| is_certain(start)) else {
+        view.certain(|view| view.all(starts).len())?;
+        return match starts.items.first() {
+            Some(start) => {
+                let reason = format!("{name} starts with a device that may not be there: {}", start.of);
+                view.miss(Gap::at(&start.path, reason));
+                None
+            }
+            None => Some(Start::No(Evidence::at(path, format!("{name} is {state}: nothing starts it at boot")))),
+        };
+    };
+    if let Some(setting) = view.need(&unit.refused)? {
+        let found = format!(
+            "{name} is started by {} ({}), but {}={} keeps it from running",
+            start.of, start.by, setting.key, setting.value
+        );
+        return Some(Start::No(Evidence::at(setting.path.clone(), found).line(setting.line)));
     }
-    view.certain(|view| view.all(starts).len())?;
-    Some(Start::No(Evidence::at(path, format!("{name} is {state}: nothing starts it at boot"))))
+    let evidence = Evidence::at(start.path.clone(), format!("{name} is started by {} ({})", start.of, start.by));
+    Some(Start::Yes(match start.line {
+        Some(line) => evidence.line(line),
+        None => evidence,
+    }))
+}
+
+/// The device of the agent's channel, which Nova gives every instance with `hw_qemu_guest_agent=yes`.
+const AGENT_DEVICE: &str = r"dev-virtio\x2dports-org.qemu.guest_agent.0.device";
+
+/// Whether what starts a unit is there in every instance: of devices only the agent's channel is.
+fn is_certain(start: &UnitStart) -> bool {
+    start.of == AGENT_DEVICE || (start.by != "udev" && !start.of.ends_with(".device"))
+}
+
+/// The names of a template and of all its instances that the guest has, `qemu-ga@….service` for `qemu-ga@`.
+pub(super) fn instances<'a>(view: &View<'a>, start: &str) -> Option<Vec<&'a str>> {
+    let names = view.units()?.items.iter().map(|unit| unit.name.as_str());
+    Some(names.filter(|name| name.starts_with(start)).collect())
 }
 
 /// Every value of `key` in `section` of a unit, in the order in which systemd reads them, after the last one that

@@ -42,7 +42,7 @@ pub(super) fn daemon(view: &View<'_>) -> Option<Feeder> {
     }
     match daemon_of(view, "wd_keepalive.service")? {
         Feeder::Idle(_) => Some(full),
-        feeds => Some(feeds),
+        feeds @ Feeder::Feeds(..) => Some(feeds),
     }
 }
 
@@ -59,7 +59,7 @@ fn daemon_of(view: &View<'_>, name: &str) -> Option<Feeder> {
     match invoked(view, unit) {
         Ok(Some((start, words))) => feeds(view, start, &words),
         Ok(None) => None,
-        Err(Refusal::Idle(why)) => Some(Feeder::Idle(why)),
+        Err(Refusal::Idle(why)) => Some(Feeder::Idle(*why)),
         Err(Refusal::Unknown(reason)) => {
             view.miss(Gap::at(path, format!("{name}: {reason}")));
             None
@@ -69,7 +69,7 @@ fn daemon_of(view: &View<'_>, name: &str) -> Option<Feeder> {
 
 /// Why a unit's command does not come to run the daemon.
 enum Refusal {
-    Idle(Evidence),
+    Idle(Box<Evidence>),
     Unknown(String),
 }
 
@@ -108,7 +108,7 @@ fn guarded(script: &str, variables: &[Assignment]) -> Result<Vec<String>, Refusa
         let found = format!("{}={}: the daemon is not run", guard.name, guard.value);
         let expected = format!("{}={wanted}", guard.name);
         let evidence = Evidence::at(guard.path.clone(), found).line(guard.line);
-        return Err(Refusal::Idle(evidence.expected(expected.clone()).mend(expected)));
+        return Err(Refusal::Idle(Box::new(evidence.expected(expected.clone()).mend(expected))));
     }
     let mut words = run.split_whitespace().skip_while(|word| *word == "exec");
     if !words.next().is_some_and(|program| matches!(program.rsplit('/').next(), Some("watchdog" | "wd_keepalive"))) {
@@ -153,7 +153,7 @@ fn feeds(view: &View<'_>, start: &Setting, words: &[String]) -> Option<Feeder> {
     let named = options.iter().rev().find(|(code, _)| *code == 'c').and_then(|(_, value)| value.clone());
     let path = named.unwrap_or_else(|| CONFIG.to_owned());
     let watchdog = view.watchdog()?;
-    let Some(settings) = agent::file_of(view, view.need(&watchdog.configs)?, &path)? else {
+    let Lookup::There(settings) = agent::file_of(view, view.need(&watchdog.configs)?, &path)? else {
         return Some(Feeder::Idle(Evidence::at(path, "this file is not there: the daemon ends without it")));
     };
     let settings = view.all(settings);
@@ -240,7 +240,7 @@ fn span(value: &str) -> Option<Span> {
 pub(super) fn systemd(view: &View<'_>) -> Option<Feeder> {
     let settings = view.all(view.manager()?);
     let of = |key: &'static str| settings.iter().filter(move |s| s.section == "Manager" && s.key == key);
-    let configured = of("RuntimeWatchdogSec").filter_map(|setting| Some((setting, span(&setting.value)?))).last();
+    let configured = of("RuntimeWatchdogSec").filter_map(|setting| Some((setting, span(&setting.value)?))).next_back();
     let base = match configured {
         None => (Span::Off, Evidence::of("RuntimeWatchdogSec= is not set: systemd does not feed the watchdog")),
         Some((setting, span)) => {
@@ -268,7 +268,7 @@ pub(super) fn systemd(view: &View<'_>) -> Option<Feeder> {
         return Some(Feeder::Idle(evidence));
     }
     let is_path = |path: &&str| path.is_empty() || path.starts_with('/');
-    let configured = of("WatchdogDevice").map(|setting| setting.value.as_str()).filter(is_path).last();
+    let configured = of("WatchdogDevice").map(|setting| setting.value.as_str()).rfind(is_path);
     let words = defaults::values(view, "systemd.watchdog_device")?;
     let on_line = words.iter().filter_map(|word| word.value.as_deref()).find(|path| path.starts_with('/'));
     let device = on_line.or(configured).filter(|path| !path.is_empty()).unwrap_or("/dev/watchdog0");

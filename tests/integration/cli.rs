@@ -169,12 +169,12 @@ fn a_directory_is_judged_without_leaving_it() {
     std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
     let run = bootworthy(["check", "--format", "json", tree.path().to_str().unwrap()]);
     let report = json(&run.stdout);
-    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert_eq!(run.code, 3, "{}", run.stdout);
     let verdict = |id: &str| {
         report["checks"].as_array().unwrap().iter().find(|check| check["id"] == id).unwrap()["verdict"].clone()
     };
     assert_eq!(verdict("agent-installed"), "pass");
-    assert_eq!(verdict("watchdog-installed"), "fail");
+    assert_eq!(verdict("watchdog-installed"), "unknown", "systemd might feed it");
     assert_eq!(verdict("fstab-stable-ids"), "unknown", "a FIFO is not read");
     assert_eq!(verdict("image-format-safe"), "n/a");
     // The host's /etc/passwd is not the tree's.
@@ -372,7 +372,7 @@ fn what_does_not_exist_is_answered_with_the_nearest() {
 fn explain_without_an_id_lists_all_and_with_each_tells_all() {
     let list = bootworthy(["explain"]).stdout;
     let ids: Vec<&str> = list.lines().filter_map(|line| line.split_ascii_whitespace().next()).collect();
-    assert!(ids.contains(&"fstab-uuid") && ids.contains(&"hw_disk_bus") && ids.len() > 40, "{list}");
+    assert!(ids.contains(&"fstab-uuid") && ids.contains(&"hw_disk_bus") && ids.len() >= 40, "{list}");
     let run = bootworthy(["explain"].into_iter().chain(ids.iter().copied()));
     assert_eq!(run.code, 0);
     for head in ["\nwhy: ", "\nsource: "] {

@@ -17,7 +17,8 @@ fn settle(path: &str, standing: &str, current: &str) {
     if std::env::var_os("BOOTWORTHY_UPDATE").is_some() {
         fs::write(path, current).unwrap();
     } else {
-        assert!(standing == current, "{path} is stale; run BOOTWORTHY_UPDATE=1 tests/run docs\n{current}");
+        let differs = standing.lines().zip(current.lines()).find(|(old, new)| old != new);
+        assert!(standing == current, "{path} is stale; run BOOTWORTHY_UPDATE=1 tests/run docs\n{differs:#?}");
     }
 }
 
@@ -109,7 +110,12 @@ fn properties_page() -> String {
     let names: Vec<&str> = Set::ALL.iter().map(|set| set.name()).collect();
     text += &format!("| property | value | {} |\n|---|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
     let mut keys: Vec<&str> = Vec::new();
+    let mut told: Vec<(&str, &str)> = Vec::new();
     for property in PROPERTIES {
+        if told.contains(&(property.key, property.value.label())) {
+            continue;
+        }
+        told.push((property.key, property.value.label()));
         let cell = |set: &Set| if property.sets.contains(set) { "✓" } else { "" };
         let cells: Vec<&str> = Set::ALL.iter().map(cell).collect();
         text += &format!("| `{}` | {} | {} |\n", property.key, property.value.label(), cells.join(" | "));

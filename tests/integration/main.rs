@@ -29,6 +29,8 @@ mod readers_guest;
 mod readers_initrd;
 mod readers_modprobe;
 mod readers_systemd;
+mod services;
+mod readers_login;
 mod table;
 mod unsafe_images;
 mod variants;

@@ -198,7 +198,7 @@ fn reference(root: &Path, version: &str, conf: &Path, module: &str, alias: &str)
         |command: &&str| ["true", "false"].iter().any(|name| command.trim().ends_with(&format!("bin/{name}")));
     let is_loaded = text.lines().any(|line| line.starts_with("insmod ") && line.contains(&format!("/{module}.ko")));
     match commands.iter().find(|command| !is_plain(command)) {
-        _ if commands.iter().any(|command| is_plain(command)) => Word::Fail,
+        _ if commands.iter().any(is_plain) => Word::Fail,
         Some(_) => Word::Unknown,
         None if is_loaded => Word::Pass,
         None => Word::Fail,

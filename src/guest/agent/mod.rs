@@ -1,4 +1,4 @@
-//! qemu-ga's configuration file → settings (`qga/main.c`, `config_load`), read as GLib's `GKeyFile` reads it.
+//! qemu-ga's configuration file → settings (`qga/main.c`, `config_load`), read as `GLib`'s `GKeyFile` reads it.
 
 mod options;
 
@@ -56,10 +56,10 @@ fn named(units: &Listing<Unit>) -> Vec<String> {
 pub(super) fn paths_in(text: &str) -> Vec<String> {
     let words = text.split(|c: char| c.is_ascii_whitespace() || matches!(c, '=' | '"' | '\''));
     let words = words.map(|word| word.strip_prefix("-c").unwrap_or(word));
-    words.filter(|word| word.starts_with('/') && word.ends_with(".conf")).map(str::to_owned).collect()
+    words.filter(|word| word.starts_with('/') && word.strip_suffix(".conf").is_some()).map(str::to_owned).collect()
 }
 
-/// Every setting in order; a line that GLib rejects is a gap, for then qemu-ga does not start.
+/// Every setting in order; a line that `GLib` rejects is a gap, for then qemu-ga does not start.
 pub fn parse(path: &str, bytes: &[u8], limits: &Limits) -> Listing<Setting> {
     let mut settings = Listing::default();
     let mut section = None;

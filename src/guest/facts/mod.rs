@@ -244,6 +244,9 @@ pub struct Kernel {
     /// Its module folder in the root tree; `null` when there is none.
     #[serde(default)]
     pub modules: Fact<Option<ModuleTree>>,
+    /// The initramfs inside it, looked for where a boot entry starts it without an initrd; `null` when there is none.
+    #[serde(default)]
+    pub initramfs: Fact<Option<Initrd>>,
 }
 
 /// A kernel configuration file, reduced to [`crate::guest::kernel::CONFIG_OPTIONS`].

@@ -18,10 +18,12 @@ use crate::error::{Error, Result};
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::{Initrd, modules};
 use crate::limits::Limits;
-use input::Input;
+use halt::Halt;
+use input::{Input, Unpacked};
 use keep::Keeper;
 use std::collections::BTreeSet;
 use std::io::Read;
+use stream::Stream as _;
 use unpack::Walk;
 
 /// Walks over one initrd: the chain of dependencies that the first one did not foresee is rarely longer than one.
@@ -63,6 +65,49 @@ fn opened<'a>(size: u64, open: &Open<'a>, limits: &Limits) -> Result<Box<dyn Rea
         return Err(Error::too_large("initrd", cause));
     }
     open()
+}
+
+/// Whether `bytes` begin what Linux unpacks: a newc archive, or one that is compressed.
+pub fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"07070") || compression::find(bytes).is_some()
+}
+
+/// What one compressed stream of at most `size` bytes unpacks to, by the decompressors that unpack initrds; `what` is
+/// compressed.
+///
+/// # Errors
+/// When they refuse it, when something stands behind it, or past `limit` bytes.
+pub fn decompress<'a>(what: &str, reader: Box<dyn Read + 'a>, size: u64, limit: u64) -> Result<Vec<u8>> {
+    decompress_all(&mut Input::new(reader, size), limit).map_err(|halt| match halt {
+        Halt::Refused(flaw) | Halt::Damaged(flaw) => Error::corrupt(what, flaw.found),
+        Halt::Unread(gap) => Error::unsupported(what, gap.reason),
+    })
+}
+
+fn decompress_all(input: &mut Input<'_>, limit: u64) -> Result<Vec<u8>, Halt> {
+    let Some(decoder) = compression::find(input.peek(4)?) else {
+        return Err(Halt::unread(Error::unsupported("compression", "it is none that Linux reads")));
+    };
+    let decoder = (decoder.open)(input)?;
+    let mut stream = Unpacked::new(input, decoder, limit);
+    let mut bytes = Vec::new();
+    loop {
+        let chunk = stream.chunk()?;
+        if chunk.is_empty() {
+            break;
+        }
+        bytes.extend_from_slice(chunk);
+        let length = chunk.len();
+        stream.consume(length);
+    }
+    stream.finish()?;
+    if input.peek(1)?.is_empty() {
+        return Ok(bytes);
+    }
+    Err(Halt::unread(Error::corrupt(
+        "compressed data",
+        format!("they end at byte {}, and bytes follow", input.position()),
+    )))
 }
 
 /// An initrd of which only its size is known.

@@ -1,8 +1,10 @@
 //! A kernel image → version and architecture (`Documentation/arch/x86/boot.rst`), and its configuration.
 
 mod config;
+mod embedded;
 
 pub use config::{CONFIG_OPTIONS, parse_config};
+pub use embedded::add_initramfs;
 
 use crate::bytes::{le_u16, le_u32, read_capped, slice, text};
 use crate::disk::filesystem::Root;
@@ -28,7 +30,7 @@ pub struct Header {
     pub architecture: Fact<String>,
 }
 
-/// Reads header and configuration of the kernel at `path`; its modules are left to their own reader.
+/// Reads header and configuration of the kernel at `path`; its modules and its initramfs are left to their own readers.
 pub fn read(root: &Root, path: &str, limits: &Limits) -> Kernel {
     let front = pe::open(root, path).and_then(|file| read_capped(&mut file.take(HEADER), HEADER, "kernel"));
     let exists = match &front {
@@ -37,7 +39,10 @@ pub fn read(root: &Root, path: &str, limits: &Limits) -> Kernel {
         Err(error) => Fact::Unknown(error.clone().into()),
     };
     let claimed = front.as_ref().map(|front| claimed_size(front)).map_err(Clone::clone);
-    let header = front.and_then(|front| parse_header(&front)).map_err(|error| error.at(path));
+    let header = front.and_then(|front| parse_header(&front)).map_err(|error| match error.kind {
+        ErrorKind::NotFound => error.because("there is no such file").at(path),
+        _ => error.at(path),
+    });
     let (version, architecture) = match header {
         Ok(header) => (header.version, header.architecture),
         Err(error) => (Fact::Unknown(error.clone().into()), Fact::Unknown(error.into())),
@@ -47,7 +52,8 @@ pub fn read(root: &Root, path: &str, limits: &Limits) -> Kernel {
         Fact::Unknown(gap) => Fact::Unknown(gap.clone()),
     };
     let flaws = flaws(root, path, &claimed);
-    Kernel { path: path.to_owned(), exists, version, architecture, config, modules: Fact::default(), flaws }
+    let (modules, initramfs) = (Fact::default(), Fact::unknown(embedded::NOT_LOOKED_FOR));
+    Kernel { path: path.to_owned(), exists, version, architecture, config, modules, flaws, initramfs }
 }
 
 /// Whether the file is as long as its header claims.

@@ -1,4 +1,5 @@
-//! YAML as PyYAML's `safe_load` reads it, of which cloud-init makes its configuration (`cloudinit/util.py`, `load_yaml`).
+//! YAML as `PyYAML`'s `safe_load` reads it, of which cloud-init makes its configuration (`cloudinit/util.py`,
+//! `load_yaml`).
 //!
 //! What `PyYAML` refuses is an error here as well, and what the two might read differently is one too: tags, dates,
 //! several documents.
@@ -11,6 +12,8 @@ use std::collections::HashMap;
 const MAX_NESTING: usize = 64;
 /// Nodes of one file, each alias counted as all that it stands for: Ubuntu's cloud.cfg has 200.
 const MAX_NODES: usize = 10_000;
+/// Bytes of text that anchors and aliases copy; those of cloud-init's `05_logging.cfg` copy 4 KiB.
+const MAX_COPIED: usize = 1024 * 1024;
 
 /// A node of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,14 +75,17 @@ impl Yaml {
         }
     }
 
-    /// Nodes in it.
-    fn size(&self) -> usize {
+    /// Nodes in it, and the bytes of their texts.
+    fn size(&self) -> (usize, usize) {
+        let sum = |sum: (usize, usize), node: &Self| {
+            let size = node.size();
+            (sum.0.saturating_add(size.0), sum.1.saturating_add(size.1))
+        };
         match self {
-            Self::List(items) => items.iter().fold(1, |sum, item| sum.saturating_add(item.size())),
-            Self::Map(pairs) => {
-                pairs.iter().fold(1, |sum, pair| sum.saturating_add(pair.key.size()).saturating_add(pair.value.size()))
-            }
-            _ => 1,
+            Self::List(items) => items.iter().fold((1, 0), sum),
+            Self::Map(pairs) => pairs.iter().fold((1, 0), |size, pair| sum(sum(size, &pair.key), &pair.value)),
+            Self::Number(text) | Self::Text(text) => (1, text.len()),
+            Self::Null | Self::Bool(_) => (1, 0),
         }
     }
 }
@@ -127,6 +133,7 @@ struct Builder {
     anchors: HashMap<usize, Yaml>,
     document: Option<Yaml>,
     nodes: usize,
+    copied: usize,
 }
 
 impl Builder {
@@ -152,7 +159,7 @@ impl Builder {
                 let Some(value) = self.anchors.get(&anchor).cloned() else {
                     return Err(Error::corrupt("YAML", format!("the alias in line {line} stands within its anchor")));
                 };
-                self.count(value.size())?;
+                self.copy(&value)?;
                 self.add(value, line)
             }
             Event::SequenceStart(anchor, None) => self.open(Frame::List { anchor, items: Vec::new() }),
@@ -180,6 +187,16 @@ impl Builder {
         Ok(())
     }
 
+    /// Counts what an anchor keeps or an alias repeats.
+    fn copy(&mut self, value: &Yaml) -> Result<()> {
+        let (nodes, bytes) = value.size();
+        self.copied = self.copied.saturating_add(bytes);
+        if self.copied > MAX_COPIED {
+            return Err(Error::too_large("YAML", format!("anchors and aliases copy more than {MAX_COPIED} bytes")));
+        }
+        self.count(nodes)
+    }
+
     fn open(&mut self, frame: Frame) -> Result<()> {
         if self.frames.len() >= MAX_NESTING {
             return Err(Error::too_large("YAML", format!("more than {MAX_NESTING} collections within each other")));
@@ -191,7 +208,7 @@ impl Builder {
     fn close(&mut self, value: Yaml, anchor: usize, line: u32) -> Result<()> {
         self.count(1)?;
         if anchor > 0 {
-            self.count(value.size())?;
+            self.copy(&value)?;
             self.anchors.insert(anchor, value.clone());
         }
         self.add(value, line)
@@ -340,6 +357,7 @@ mod tests {
             ("a: !python/object b\n", Unsupported),
             ("a: 2001-13-45\n", Unsupported),
             (&bomb, TooLarge),
+            (&format!("a: &a {}\nb: [{}]\n", "x".repeat(10_000), "*a,".repeat(200)), TooLarge),
             (&"[".repeat(100), TooLarge),
             (&"[".repeat(100_000), Corrupt),
             (&"- x\n".repeat(11_000), TooLarge),

@@ -22,7 +22,7 @@ pub(crate) fn modules_load(folders: Vec<Folder>, gaps: Vec<Gap>) -> Listing<Modu
     found
 }
 
-/// /etc/modules as OpenRC reads it, and the module that Debian's watchdog daemon loads before it starts: its unit calls
+/// /etc/modules as `OpenRC` reads it, and the module that Debian's watchdog daemon loads before it starts: its unit calls
 /// modprobe without `-b`, so that a `blacklist` does not stop it.
 pub(super) fn root_files(root: &Root, limits: &Limits, into: &mut Listing<ModuleLoad>) {
     match root.read_if_exists("/etc/modules", limits.config_file) {

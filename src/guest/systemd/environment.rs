@@ -63,8 +63,9 @@ fn is_name(name: &str) -> bool {
 }
 
 /// States of systemd's own reader, by their names there.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum State {
+    #[default]
     PreKey,
     Key,
     PreValue,
@@ -108,12 +109,6 @@ struct Reader<'a> {
     found: Vec<Assignment>,
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self::PreKey
-    }
-}
-
 impl Reader<'_> {
     fn step(&mut self, byte: u8, line: u32) {
         let is_end = matches!(byte, b'\n' | b'\r');
@@ -126,7 +121,8 @@ impl Reader<'_> {
                 self.line = line;
                 State::Key
             }
-            (State::Key, _) if is_end => State::PreKey,
+            // Since systemd 254 a comment does not continue on the next line.
+            (State::Key | State::Comment | State::CommentEscape, _) if is_end => State::PreKey,
             (State::Key, b'=') => {
                 self.value.clear();
                 self.kept = 0;
@@ -141,7 +137,7 @@ impl Reader<'_> {
                 State::PreKey
             }
             (State::PreValue, b'\'') => State::SingleQuote,
-            (State::PreValue, b'"') => State::DoubleQuote,
+            (State::PreValue, b'"') | (State::DoubleQuoteEscape, b'\n') => State::DoubleQuote,
             (State::PreValue | State::Value, b'\\') => State::ValueEscape,
             (State::PreValue, _) if is_blank => State::PreValue,
             (State::PreValue | State::Value, _) => self.keep(byte, !is_blank, State::Value),
@@ -151,7 +147,6 @@ impl Reader<'_> {
             (State::DoubleQuote, b'\\') => State::DoubleQuoteEscape,
             (State::SingleQuote, _) => self.keep(byte, true, State::SingleQuote),
             (State::DoubleQuote, _) => self.keep(byte, true, State::DoubleQuote),
-            (State::DoubleQuoteEscape, b'\n') => State::DoubleQuote,
             (State::DoubleQuoteEscape, _) => {
                 if !NEED_ESCAPE.contains(&byte) {
                     self.keep(b'\\', true, State::DoubleQuote);
@@ -159,9 +154,6 @@ impl Reader<'_> {
                 self.keep(byte, true, State::DoubleQuote)
             }
             (State::Comment, b'\\') => State::CommentEscape,
-            (State::Comment, _) if is_end => State::PreKey,
-            // Since systemd 254 a comment does not continue on the next line.
-            (State::CommentEscape, _) if is_end => State::PreKey,
             (State::Comment | State::CommentEscape, _) => State::Comment,
         };
     }

@@ -75,21 +75,32 @@ fn is_serial(name: &str) -> bool {
     !is_terminal && !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
+/// Adds what the generator at a path starts.
+type Generate<'g> = &'g mut dyn FnMut(&str, &mut Listing<Pull>) -> Result<(), Gap>;
+
 /// What generators start.
 pub(super) fn read(root: &Root, units: &Units<'_>, cmdlines: &Cmdlines) -> Listing<Pull> {
     let mut found = Listing::default();
-    let mut run = |name: &str, generate: &mut dyn FnMut(&str, &mut Listing<Pull>) -> Result<(), Gap>| {
+    let mut run = |name: &str, generate: Generate<'_>| {
         let made = generator(root, name).and_then(|path| path.map_or(Ok(()), |path| generate(&path, &mut found)));
         found.gaps.extend(made.err());
     };
     run("systemd-getty-generator", &mut |path, found| {
         let is_off = |word: &str| word == "systemd.getty_auto=no" || word == "systemd.getty_auto=0";
-        if cmdlines.gap.is_none() && !cmdlines.has(is_off)? {
-            let names = cmdlines.consoles();
-            found
-                .items
-                .extend(names.iter().map(|name| pull("getty.target", &format!("serial-getty@{name}.service"), path)));
+        if cmdlines.gap.is_none() && cmdlines.has(is_off)? {
+            return Ok(());
         }
+        let consoles = cmdlines.consoles();
+        if cmdlines.gap.is_some() || (consoles.is_empty() && cmdlines.known.iter().any(|line| line.contains("=ttyS0")))
+        {
+            // Whether the kernel is told of this console is not known.
+            let pull = pull("dev-ttyS0.device", "serial-getty@ttyS0.service", path);
+            found.items.push(Pull { is_certain: false, ..pull });
+            return Ok(());
+        }
+        found
+            .items
+            .extend(consoles.iter().map(|name| pull("getty.target", &format!("serial-getty@{name}.service"), path)));
         Ok(())
     });
     run("cloud-init-generator", &mut |path, found| {

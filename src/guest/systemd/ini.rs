@@ -106,13 +106,12 @@ fn split(text: &str, has_escapes: bool) -> Option<Vec<String>> {
         match (c, quote) {
             ('\\', _) if has_escapes => word.get_or_insert_default().push(unescape(&mut rest)?),
             (c, Some(open)) if c == open => quote = None,
-            (c, Some(_)) => word.get_or_insert_default().push(c),
             ('"' | '\'', None) => {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
             (c, None) if BLANKS.contains(&c) => words.extend(word.take()),
-            (c, None) => word.get_or_insert_default().push(c),
+            (c, _) => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word);

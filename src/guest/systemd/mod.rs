@@ -10,6 +10,8 @@ mod name;
 mod preset;
 mod refusal;
 mod start;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod udev;
 
@@ -123,6 +125,8 @@ fn unit(context: &Context<'_>, starts: &Starts, presets: &Presets, name: &str) -
     let loaded = units.load(&id);
     let spoiled = tree.gaps.first().cloned();
     let starts = started(starts, presets, &id);
+    // Of the generators that are known only that of System V makes units; the others link to them.
+    let is_generated = starts.items.iter().any(|start| start.by == "generator" && start.path.starts_with("/etc/rc"));
     let is_asked = is_wanted(name) || is_wanted(&id);
     let is_started = starts.items.iter().any(|start| !start.path.is_empty());
     let (refused, settings, environment) = match &*loaded {
@@ -138,13 +142,19 @@ fn unit(context: &Context<'_>, starts: &Starts, presets: &Presets, name: &str) -
             (refused, Fact::Known(is_asked.then(|| settings.clone())), environment)
         }
         Loaded::Unknown(gap) => (Fact::Unknown(gap.clone()), Fact::Unknown(gap.clone()), Fact::Unknown(gap.clone())),
-        Loaded::Missing | Loaded::Masked => (Fact::Known(None), Fact::Known(None), Fact::Known(None)),
+        Loaded::Masked => (Fact::Known(None), Fact::Known(None), Fact::Known(None)),
+        // A generator has made it, or a device.
+        Loaded::Missing if is_generated || name::suffix(&id) == Some("device") => {
+            (Fact::Known(None), Fact::Known(None), Fact::Known(None))
+        }
+        Loaded::Missing => {
+            let refused = Fact::unknown(format!("{id} has no file in the image; a generator may make one"));
+            (refused, Fact::Known(None), Fact::Known(None))
+        }
     };
     let state = match install::state(tree, name) {
         Ok((_, state)) => Fact::Known(state.to_owned()),
-        Err(Halt::NotFound) if starts.items.iter().any(|start| start.by == "generator") => {
-            Fact::Known("generated".to_owned())
-        }
+        Err(Halt::NotFound) if is_generated => Fact::Known("generated".to_owned()),
         Err(Halt::NotFound) => Fact::Known("not-found".to_owned()),
         Err(Halt::Bad) => Fact::Known("bad".to_owned()),
         Err(Halt::Unknown(error)) => Fact::Unknown(error.into()),

@@ -108,9 +108,8 @@ pub(super) fn expand(text: &str, name: &str, default: Option<&str>) -> String {
             Some('p' | 'P') => out.push_str(prefix(name)),
             Some('i' | 'I') => out.push_str(instance(&own).unwrap_or_default()),
             Some('j' | 'J') => out.push_str(prefix(name).rsplit('-').next().unwrap_or_default()),
-            Some('%') => out.push('%'),
+            Some('%') | None => out.push('%'),
             Some(other) => out.extend(['%', other]),
-            None => out.push('%'),
         }
     }
     out
@@ -131,8 +130,10 @@ fn add_for_dropins(name: &str, names: &mut Vec<String>, depth: usize) {
     }
     names.push(name.to_owned());
     let deeper = depth.saturating_add(1);
-    if kind(name) == Some(Kind::Instance) {
-        template(name).iter().for_each(|template| add_for_dropins(template, names, deeper));
+    if kind(name) == Some(Kind::Instance)
+        && let Some(template) = template(name)
+    {
+        add_for_dropins(&template, names, deeper);
     }
     let Some((stem, suffix)) = split(name) else { return };
     let prefix = prefix(name);

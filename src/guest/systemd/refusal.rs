@@ -115,8 +115,7 @@ fn condition(context: &Context<'_>, kind: &str, value: &str) -> Result<bool, Str
             _ => Err("it depends on the hypervisor".to_owned()),
         },
         // How many processors and how much memory there are is the flavor's affair.
-        "CPUs" | "Memory" | "ACPower" => Ok(true),
-        "Capability" => Ok(true),
+        "CPUs" | "Memory" | "ACPower" | "Capability" => Ok(true),
         "FirstBoot" if yes || no => match context.first_boot {
             FirstBoot::Yes => Ok(yes),
             FirstBoot::No => Ok(no),
@@ -127,6 +126,10 @@ fn condition(context: &Context<'_>, kind: &str, value: &str) -> Result<bool, Str
                 word == value || (!value.contains('=') && word.split_once('=').is_some_and(|(key, _)| key == value))
             };
             context.cmdlines.has(is_word).map_err(|gap| gap.reason)
+        }
+        // The kernel hands `KERNEL_CMDLINE=…` of its command line to the manager as a variable.
+        "Environment" if value.starts_with("KERNEL_CMDLINE=") => {
+            context.cmdlines.has(|word| word == value).map_err(|gap| gap.reason)
         }
         "PathExists" | "PathIsDirectory" | "FileNotEmpty" | "FileIsExecutable" | "DirectoryNotEmpty"
         | "PathIsSymbolicLink" => path(context, kind, value),

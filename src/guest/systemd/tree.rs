@@ -128,7 +128,7 @@ impl<'a> Tree<'a> {
             match root.resolve(folder) {
                 Ok((place, metadata)) if metadata.file_type == FileType::Directory && !seen.contains(&place) => {
                     seen.push(place.clone());
-                    tree.list(folder, place, &mut rows);
+                    tree.list(folder, &place, &mut rows);
                 }
                 Err(error) if error.kind != ErrorKind::NotFound => tree.gaps.push(error.into()),
                 _ => {}
@@ -138,8 +138,8 @@ impl<'a> Tree<'a> {
         tree
     }
 
-    fn list(&mut self, path: &str, place: GuestPath, rows: &mut usize) {
-        let Some(nodes) = self.entries(&place, rows) else { return };
+    fn list(&mut self, path: &str, place: &GuestPath, rows: &mut usize) {
+        let Some(nodes) = self.entries(place, rows) else { return };
         let path = GuestPath::new(path);
         let is_runtime = path.as_bytes().starts_with(b"/run/");
         let mut folder = Folder { path, units: Entries::new(), below: BTreeMap::new(), is_runtime };

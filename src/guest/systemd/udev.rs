@@ -1,9 +1,9 @@
 //! udev rules that start units (`SYSTEMD_WANTS`, `man 5 systemd.device`; `man 7 udev`).
 
-use super::conf_files;
 use super::preset::matches;
 use super::start::{AGENT_DEVICE, Pull};
 use super::tree::{Entries, Node, Tree};
+use super::{conf_files, name};
 use crate::bytes::text;
 use crate::disk::filesystem::GuestPath;
 use crate::error::{Error, ErrorKind};
@@ -99,11 +99,15 @@ fn parse(path: &str, text: &str, pulls: &mut Vec<Pull>) {
         if is_certain && wishes.iter().any(|token| token.operator != "+=") {
             pulls.retain(|pull: &Pull| !pull.is_certain);
         }
-        for name in wishes.iter().flat_map(|token| token.value.split_whitespace()) {
+        for word in wishes.iter().flat_map(|token| token.value.split_whitespace()) {
+            // systemd takes one level of backslashes off.
+            let word = word.replace(r"\\", r"\");
+            // `%k` or `$name` as instance: the template stands for it.
+            let valid = Some(word.clone()).filter(|word| name::kind(word).is_some());
+            let Some(unit) = valid.or_else(|| name::template(&word)) else { continue };
             let of = if is_certain { AGENT_DEVICE.to_owned() } else { conditions(&tokens) };
             let start = UnitStart { by: "udev".to_owned(), of, path: path.to_owned(), line: Some(line) };
-            // systemd takes one level of backslashes off.
-            pulls.push(Pull { unit: name.replace(r"\\", r"\"), start, is_certain });
+            pulls.push(Pull { unit, start, is_certain });
         }
     }
 }
@@ -155,15 +159,12 @@ fn logical_lines(text: &str) -> Vec<(u32, String)> {
             continue;
         }
         let (first, mut joined) = pending.take().unwrap_or((number, String::new()));
-        match line.strip_suffix('\\') {
-            Some(part) => {
-                joined.push_str(part);
-                pending = Some((first, joined));
-            }
-            None => {
-                joined.push_str(line);
-                lines.push((first, joined));
-            }
+        if let Some(part) = line.strip_suffix('\\') {
+            joined.push_str(part);
+            pending = Some((first, joined));
+        } else {
+            joined.push_str(line);
+            lines.push((first, joined));
         }
     }
     lines.extend(pending);
@@ -220,6 +221,7 @@ mod tests {
                 &[("qemu-guest-agent.service", true, 2)][..],
             ),
             (suse, &[(r"qemu-ga@virtio\x2dports-org.qemu.guest_agent.0.service", true, 1)]),
+            ("KERNEL==\"vport*\", ENV{SYSTEMD_WANTS}+=\"a@%k.service b$name.service\"", &[("a@.service", true, 1)]),
             ("SUBSYSTEM==\"net\", ENV{SYSTEMD_WANTS}+=\"a.service\"", &[("a.service", false, 1)]),
             (
                 "KERNEL==\"vport*\", ENV{SYSTEMD_WANTS}+=\"a.service b.service\"",

@@ -2,6 +2,7 @@
 //! worst default.
 
 mod cmdline;
+mod initramfs;
 mod refusal;
 mod root;
 mod shelf;
@@ -87,8 +88,13 @@ impl<'v, 'a> Start<'v, 'a> {
 
     /// The initrds, if Linux unpacks all of them; faults otherwise. `None` keeps the gaps.
     pub fn archives(&self, tally: &mut Tally) -> Option<Vec<&'a Initrd>> {
-        let initrds = self.initrds()?;
-        self.doubt_initrds(&initrds);
+        let initrds = match self.built_in() {
+            Some(initramfs) => vec![initramfs],
+            None => self.initrds()?,
+        };
+        if self.built_in().is_none() {
+            self.doubt_initrds(&initrds);
+        }
         let mut faults: Vec<Evidence> = initrds.iter().flat_map(|initrd| self.refusals(initrd)).collect();
         faults.extend(self.not_configured(&initrds));
         if faults.is_empty() {
@@ -149,12 +155,6 @@ impl<'v, 'a> Start<'v, 'a> {
         Some(Shelf::new(self.view, kernel, version))
     }
 
-    /// Whether this kernel starts without any initrd; `None` keeps the gap. Where no attempt of the entry has one, an
-    /// initramfs inside the kernel may take its place.
-    pub fn is_bare(&self) -> Option<bool> {
-        self.view.need(&self.attempt.initrds).map(Vec::is_empty)
-    }
-
     /// Whether the loader gets as far as starting this kernel, and the kernel boots again when it fails.
     fn fails_over(&self) -> bool {
         let reboots = self.cmdline().is_some_and(|cmdline| cmdline.reboots);
@@ -179,18 +179,11 @@ impl<'v, 'a> Start<'v, 'a> {
 
     /// Where an initrd that lacks something is named: its own path, or the kernel's where there is none.
     pub fn archive_path(&self) -> &'a str {
+        if let Some(initramfs) = self.built_in() {
+            return &initramfs.path;
+        }
         let last = self.attempt.initrds.known().and_then(|paths| paths.last());
         last.unwrap_or(&self.attempt.kernel)
-    }
-
-    /// Something is missing that an initramfs inside the kernel could hold: a gap where one may be, a fault otherwise.
-    pub fn missing(&self, tally: &mut Tally, weight: Weight, evidence: Evidence) {
-        if self.is_bare() == Some(true) && !self.is_beside_initrd {
-            let reason = "no initrd is named, and an initramfs inside the kernel is not looked into by this version";
-            self.view.miss(Gap::at(self.attempt.kernel.clone(), format!("{}; {reason}", evidence.found)));
-        } else {
-            tally.fault(weight, evidence);
-        }
     }
 }
 

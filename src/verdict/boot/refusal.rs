@@ -56,7 +56,7 @@ impl<'a> Start<'_, 'a> {
 
     /// The words that the kernel itself puts before those of the loader; `None` keeps the gap where it ignores the
     /// loader's (`arch/x86/kernel/setup.c`).
-    pub(super) fn built_in_words(&self) -> Option<String> {
+    pub(in crate::verdict) fn built_in_words(&self) -> Option<String> {
         let value = |name| self.option(name).map(|(value, _)| value);
         if value("CONFIG_CMDLINE_OVERRIDE") == Some("y") {
             let reason = "CONFIG_CMDLINE_OVERRIDE=y: this kernel ignores the boot loader's command line";

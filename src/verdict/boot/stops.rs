@@ -21,8 +21,12 @@ impl<'a> Start<'_, 'a> {
     pub fn is_free(&self, tally: &mut Tally, shelf: &Shelf<'_, 'a>, module: &str, place: &Place<'a>) -> bool {
         let (stops, gaps) = self.view.apart(|view| Start { view, ..*self }.stops(shelf, module, place));
         let is_free = stops.is_empty() && gaps.is_empty();
-        stops.into_iter().for_each(|stop| tally.fault(Weight::Full, stop));
-        gaps.into_iter().for_each(|gap| self.view.miss(gap));
+        for stop in stops {
+            tally.fault(Weight::Full, stop);
+        }
+        for gap in gaps {
+            self.view.miss(gap);
+        }
         is_free
     }
 

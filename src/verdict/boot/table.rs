@@ -68,6 +68,7 @@ fn cell(start: &Start<'_, '_>, module: &str) -> &'static str {
     match shelf.place(module) {
         Some(Place::BuiltIn(_)) => "built in",
         Some(Place::File(_)) => "initrd",
+        Some(Place::Absent) if start.unseen().is_some() => "unknown",
         Some(Place::Absent) if start.root_tree_has(module) == Some(true) => "missing (root tree)",
         Some(Place::Absent) => "missing",
         None => "unknown",

@@ -51,7 +51,7 @@ fn freeze(view: &View<'_>, tally: &mut Tally) {
         }
     }
     // Advice: whether the policy lets the agent freeze is not said here, and earns nothing.
-    if let (Some(Some(evidence)), _) = view.apart(enforcing) {
+    if let (Some(evidence), _) = view.apart(enforcing) {
         tally.note(evidence);
     }
 }

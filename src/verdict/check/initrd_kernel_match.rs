@@ -108,6 +108,9 @@ fn judge_without(start: &Start<'_, '_>, tally: &mut Tally, shelf: &Shelf<'_, '_>
     let versions: Vec<&str> = archives.iter().flat_map(|initrd| versions(initrd)).collect();
     let version = start.kernel().and_then(|kernel| kernel.version.known()).map_or("unknown", String::as_str);
     let found = match versions.as_slice() {
+        [] if archives.is_empty() => {
+            "this kernel is started without an initrd, and needs modules to mount its root".to_owned()
+        }
         [] => "this initrd has no modules".to_owned(),
         versions => format!("this initrd has modules of {}", versions.join(", ")),
     };

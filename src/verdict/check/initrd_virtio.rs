@@ -125,7 +125,8 @@ fn in_initrd(start: &Start<'_, '_>, tally: &mut Tally, modules: &[&str]) {
 /// Says where a module that the initrds lack is instead.
 pub(super) fn absent(start: &Start<'_, '_>, module: &str) -> String {
     if start.is_bare() == Some(true) {
-        return format!("{module} is not built into this kernel, which is started without an initrd");
+        let reason = "which is started without an initrd and without an initramfs of its own";
+        return format!("{module} is not built into this kernel, {reason}");
     }
     match start.root_tree_has(module) {
         Some(true) => format!("{module}.ko is not in this initrd; only the root tree has it"),

@@ -4,19 +4,23 @@ use crate::verdict::boot::{Place, Shelf, Start, place_of};
 use crate::verdict::{Evidence, Tally, Weight};
 
 /// A driver for which the image may be searched.
-pub(super) struct Driver<'v, 'a> {
+pub(in crate::verdict) struct Driver<'v, 'a> {
     /// Its module.
-    pub(super) module: &'static str,
+    pub(in crate::verdict) module: &'static str,
     /// Where it is.
-    pub(super) place: Place<'a>,
+    pub(in crate::verdict) place: Place<'a>,
     /// The shelf that it was found on, the root tree's first.
-    pub(super) shelf: Shelf<'v, 'a>,
+    pub(in crate::verdict) shelf: Shelf<'v, 'a>,
     /// Why the root tree's cannot be used, where it is there.
-    pub(super) hidden: Option<String>,
+    pub(in crate::verdict) hidden: Option<String>,
 }
 
 /// Looks for `module`; `None` keeps the gaps, or the fault of a kernel that is not there.
-pub(super) fn find<'v, 'a>(start: &Start<'v, 'a>, tally: &mut Tally, module: &'static str) -> Option<Driver<'v, 'a>> {
+pub(in crate::verdict) fn find<'v, 'a>(
+    start: &Start<'v, 'a>,
+    tally: &mut Tally,
+    module: &'static str,
+) -> Option<Driver<'v, 'a>> {
     let late = start.late(tally)?;
     let place = late.place(module)?;
     let hidden = late.hidden(module);
@@ -47,7 +51,7 @@ pub(super) fn loaded_by_initrd(start: &Start<'_, '_>, module: &str) -> Option<Ev
 
 impl<'a> Driver<'_, 'a> {
     /// Whether nothing stops it, and modprobe finds it.
-    pub(super) fn is_free(&self, start: &Start<'_, 'a>, tally: &mut Tally) -> bool {
+    pub(in crate::verdict) fn is_free(&self, start: &Start<'_, 'a>, tally: &mut Tally) -> bool {
         let is_read = match &self.place {
             Place::File(file) => self.shelf.record(file).is_some(),
             Place::BuiltIn(_) => true,
@@ -57,7 +61,7 @@ impl<'a> Driver<'_, 'a> {
     }
 
     /// Where it is, for a proof; `None` when it is nowhere.
-    pub(super) fn proof(&self, start: &Start<'_, 'a>) -> Option<Evidence> {
+    pub(in crate::verdict) fn proof(&self, start: &Start<'_, 'a>) -> Option<Evidence> {
         match &self.place {
             Place::BuiltIn(proof) => Some(proof.clone().entry(start.entry.id.clone())),
             Place::File(file) => Some(start.at(place_of(file), format!("{}: {}", self.module, file.path))),
@@ -66,7 +70,7 @@ impl<'a> Driver<'_, 'a> {
     }
 
     /// Told when it is nowhere: the line of the kernel's configuration that leaves it out, where there is one.
-    pub(super) fn absent(&self, start: &Start<'_, 'a>, option: &str) -> Evidence {
+    pub(in crate::verdict) fn absent(&self, start: &Start<'_, 'a>, option: &str) -> Evidence {
         if let Some(hidden) = &self.hidden {
             return start
                 .at(start.attempt.kernel.clone(), hidden.clone())
@@ -81,7 +85,7 @@ impl<'a> Driver<'_, 'a> {
     }
 
     /// Whether the file is this kernel's and finds all that it depends on; what is not is a fault.
-    pub(super) fn is_whole(&self, start: &Start<'_, 'a>, tally: &mut Tally) -> bool {
+    pub(in crate::verdict) fn is_whole(&self, start: &Start<'_, 'a>, tally: &mut Tally) -> bool {
         let Place::File(file) = &self.place else { return true };
         let Some(record) = self.shelf.record(file) else { return false };
         let mut is_whole = true;

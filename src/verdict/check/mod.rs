@@ -1,31 +1,41 @@
 //! The checks: what must hold for an image to boot and behave in `OpenStack`, each with why and how to mend it.
 
-mod agent_rpc;
 mod agent_channel;
+mod agent_rpc;
+mod agent_started;
 mod boot_entry_resolves;
+mod cloud_init_datasource;
+mod cloud_init_present;
 mod cmdline_root_resolves;
 mod cmdline_root_stable;
+mod console_serial;
 mod fstab_discard;
 mod fstab_stable_ids;
 mod fstab_targets_exist;
 mod fstab_uuid;
+mod growpart_available;
 mod image_format_safe;
 mod initrd_kernel_match;
 mod initrd_module_closure;
 mod initrd_root_filesystem;
 mod initrd_virtio;
 mod initrd_virtio_net;
-mod late_driver;
+mod irqbalance_enabled;
+pub(super) mod late_driver;
+mod machine_id_reset;
 mod module_not_blacklisted;
 mod multiqueue_kernel;
 mod package_installed;
+mod password_unset;
 mod property_earned;
+mod ssh_hostkeys_absent;
+mod sshd_enabled;
 mod trim_enabled;
 mod virtual_size_sane;
 mod watchdog_armed;
-mod watchdog_single_owner;
 mod watchdog_driver;
 mod watchdog_loadable;
+mod watchdog_single_owner;
 
 use super::boot::{Course, Rule};
 use super::{FactName, Judgement, Options, Tally, View, Weight};
@@ -78,6 +88,7 @@ pub const CHECKS: &[Check] = &[
     fstab_discard::CHECK,
     trim_enabled::CHECK,
     package_installed::AGENT,
+    agent_started::CHECK,
     agent_channel::CHECK,
     agent_rpc::FREEZE,
     agent_rpc::PASSWORD,
@@ -87,23 +98,21 @@ pub const CHECKS: &[Check] = &[
     watchdog_armed::CHECK,
     watchdog_single_owner::CHECK,
     multiqueue_kernel::CHECK,
+    irqbalance_enabled::CHECK,
+    cloud_init_present::CHECK,
+    cloud_init_datasource::CHECK,
+    console_serial::CHECK,
+    sshd_enabled::CHECK,
+    growpart_available::CHECK,
+    machine_id_reset::CHECK,
+    ssh_hostkeys_absent::CHECK,
+    password_unset::CHECK,
     image_format_safe::CHECK,
     virtual_size_sane::CHECK,
 ];
 
 /// Checks of `verdicts.md` that do not exist yet, in its order; what is not checked is said, never guessed.
-pub const COMING: &[&str] = &[
-    "agent-started",
-    "irqbalance-enabled",
-    "cloud-init-present",
-    "cloud-init-datasource",
-    "console-serial",
-    "sshd-enabled",
-    "growpart-available",
-    "machine-id-reset",
-    "ssh-hostkeys-absent",
-    "password-unset",
-];
+pub const COMING: &[&str] = &[];
 
 /// Judges entries by a rule without which a kernel does not boot.
 const fn boots_by(rule: Rule) -> Course {

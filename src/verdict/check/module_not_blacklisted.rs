@@ -1,6 +1,7 @@
 //! Nothing keeps the drivers of Nova's devices from being loaded where they are.
 
 use super::{BOOT_FACTS, Check, boots_by, initrd_virtio, late_driver, watchdog_driver};
+use crate::fact::Gap;
 use crate::verdict::boot::{Place, Shelf, Start, each_entry, root_driver};
 use crate::verdict::{Evidence, Tally, Weight};
 
@@ -51,9 +52,7 @@ fn ask<'a>(start: &Start<'_, 'a>, tally: &mut Tally, shelf: &Shelf<'_, 'a>, modu
         tally.proof(proof(start, module, &place));
         warn(start, tally, module, &place);
     }
-    let most = if weight == Weight::Told { Weight::Told } else { Weight::Full };
-    gaps.into_iter().for_each(|gap| tally.gap(most, gap));
-    stops.into_iter().for_each(|stop| tally.fault(weight, stop));
+    tell(tally, weight, stops, gaps);
 }
 
 /// What only the root tree stops is loaded by the initrd: a warning, for the next initrd may stop it.
@@ -62,7 +61,7 @@ fn warn(start: &Start<'_, '_>, tally: &mut Tally, module: &str, place: &Place<'_
         return;
     }
     let (stops, gaps) = start.view.apart(|view| Start { view, ..*start }.stops_in_root_tree(module));
-    gaps.into_iter().for_each(|gap| tally.gap(Weight::Minor, gap));
+    tell(tally, Weight::Minor, Vec::new(), gaps);
     for stop in stops {
         let found = format!("{}; the initrd does not say so and loads it", stop.found);
         tally.fault(Weight::Minor, Evidence { found, ..stop });
@@ -80,26 +79,30 @@ fn judge_net(start: &Start<'_, '_>, tally: &mut Tally, early: &Shelf<'_, '_>) {
     let late = start.view.apart(|view| told(&Start { view, ..*start }, NET));
     match late {
         (Some((Place::Absent, _)), _) => {
-            gaps.into_iter().for_each(|gap| tally.gap(Weight::Told, gap));
-            stops.into_iter().for_each(|stop| tally.fault(Weight::Told, stop));
+            tell(tally, Weight::Told, stops, gaps);
         }
         (Some((place, late_stops)), late_gaps) => {
             if late_stops.is_empty() && late_gaps.is_empty() {
                 tally.proof(proof(start, NET, &place));
             }
-            late_gaps.into_iter().for_each(|gap| tally.gap(Weight::Told, gap));
-            late_stops.into_iter().for_each(|stop| tally.fault(Weight::Told, stop));
+            tell(tally, Weight::Told, late_stops, late_gaps);
         }
-        (None, late_gaps) => late_gaps.into_iter().for_each(|gap| tally.gap(Weight::Told, gap)),
+        (None, late_gaps) => tell(tally, Weight::Told, Vec::new(), late_gaps),
     }
 }
 
 /// A driver that the running system loads: its feature's own check withholds, this one warns.
 fn judge_other(start: &Start<'_, '_>, tally: &mut Tally, module: &'static str) {
     let (told, gaps) = start.view.apart(|view| told(&Start { view, ..*start }, module));
-    gaps.into_iter().for_each(|gap| tally.gap(Weight::Minor, gap));
-    for stop in told.map(|(_, stops)| stops).unwrap_or_default() {
-        tally.fault(Weight::Minor, stop);
+    tell(tally, Weight::Minor, told.map(|(_, stops)| stops).unwrap_or_default(), gaps);
+}
+
+fn tell(tally: &mut Tally, weight: Weight, stops: Vec<Evidence>, gaps: Vec<Gap>) {
+    for gap in gaps {
+        tally.gap(weight, gap);
+    }
+    for stop in stops {
+        tally.fault(weight, stop);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::verdict::boot::root_filesystem;
 use crate::verdict::fstab::Row;
 use crate::verdict::spec::{Resolved, Spec, resolve};
 use crate::verdict::trim::{Mounted, Timer, timer};
-use crate::verdict::{Evidence, FactName, Tally, View, Weight, defaults};
+use crate::verdict::{Evidence, FactName, Lookup, Tally, View, Weight, defaults};
 
 pub(super) const CHECK: Check = Check {
     id: "trim-enabled",
@@ -30,6 +30,13 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
+/// What gives blocks back of more than one file system, and what is not known of it.
+struct Means {
+    timer: (Option<Timer>, Vec<Gap>),
+    discards_itself: (Option<bool>, Vec<Gap>),
+    has_rows: bool,
+}
+
 /// A file system that is asked.
 struct Asked<'a> {
     row: Option<Row<'a>>,
@@ -40,17 +47,23 @@ struct Asked<'a> {
     /// The volume, where the image holds it.
     filesystem: Option<&'a Filesystem>,
     weight: Weight,
+    /// The options of the row come with a remount, in which XFS overlooks discard (`xfs_fs_reconfigure`).
+    is_remounted: bool,
 }
 
 fn run(view: &View<'_>, tally: &mut Tally) {
     let listing = view.fstab().map(Option::as_ref);
     let rows = listing.flatten().map(|listing| view.all(listing)).unwrap_or_default();
-    let mut asked: Vec<Asked<'_>> = rows.iter().filter_map(|mount| of_row(view, mount)).collect();
-    if listing.is_some() && !rows.iter().any(|mount| mount.target == "/") {
-        asked.extend(of_root(view, None));
+    let root = rows.iter().find(|mount| mount.target == "/");
+    let mut asked: Vec<Asked<'_>> = Vec::new();
+    if listing.is_some() {
+        asked.extend(of_root(view, root));
     }
+    asked.extend(rows.iter().filter_map(|mount| of_row(view, mount)));
+    let means =
+        Means { timer: view.apart(timer), discards_itself: view.apart(discards_itself), has_rows: !rows.is_empty() };
     for asked in &asked {
-        let (verdict, gaps) = view.apart(|view| judge(view, asked, !rows.is_empty()));
+        let (verdict, gaps) = view.apart(|view| judge(view, asked, &means));
         match verdict {
             Some(Ok(proof)) => tally.proof(proof),
             Some(Err(fault)) => tally.fault(asked.weight, fault),
@@ -70,11 +83,8 @@ fn is_kind(kind: &str) -> bool {
 /// `None` for rows that are not asked: other types, /boot, the EFI partition.
 fn of_row<'a>(view: &View<'a>, mount: &'a Mount) -> Option<Asked<'a>> {
     let is_below = |folder: &str| mount.target.strip_prefix(folder).is_some_and(|r| r.is_empty() || r.starts_with('/'));
-    if is_below("/boot") || is_below("/efi") || mount.target == "none" {
+    if is_below("/boot") || is_below("/efi") || matches!(mount.target.as_str(), "none" | "/") {
         return None;
-    }
-    if mount.target == "/" {
-        return of_root(view, Some(mount));
     }
     let row = Row::new(mount);
     let is_auto = mount.fstype == "auto";
@@ -87,8 +97,11 @@ fn of_row<'a>(view: &View<'a>, mount: &'a Mount) -> Option<Asked<'a>> {
         view.volumes()?;
     }
     let kind = filesystem.filter(|_| is_auto).map_or(&mount.fstype, |filesystem| &filesystem.kind).clone();
+    if !is_kind(&kind) {
+        return None;
+    }
     let (options, weight) = (mount.options.clone(), row.weight);
-    (is_kind(&kind)).then(|| Asked { row: Some(row), target: &mount.target, kind, options, filesystem, weight })
+    Some(Asked { row: Some(row), target: &mount.target, kind, options, filesystem, weight, is_remounted: false })
 }
 
 /// The root, with what `rootflags=` says before its row.
@@ -98,7 +111,9 @@ fn of_root<'a>(view: &View<'a>, mount: Option<&'a Mount>) -> Option<Asked<'a>> {
         (Some(filesystem), _) => filesystem.kind.clone(),
         (None, Some(mount)) if mount.fstype != "auto" => mount.fstype.clone(),
         (None, _) => {
-            gaps.into_iter().for_each(|gap| view.miss(gap));
+            for gap in gaps {
+                view.miss(gap);
+            }
             return None;
         }
     };
@@ -108,8 +123,12 @@ fn of_root<'a>(view: &View<'a>, mount: Option<&'a Mount>) -> Option<Asked<'a>> {
     let common = flags.first().filter(|first| flags.iter().all(|other| other == *first)).cloned().flatten();
     let mut options: Vec<String> = common.iter().flat_map(|flags| flags.split(',')).map(str::to_owned).collect();
     options.extend(mount.into_iter().flat_map(|mount| mount.options.iter().cloned()));
-    let row = mount.map(Row::new);
-    is_kind(&kind).then_some(Asked { row, target: "/", kind, options, filesystem, weight: Weight::Full })
+    if !is_kind(&kind) {
+        return None;
+    }
+    let is_remounted = kind == "xfs" && !common.is_some_and(|flags| flags.split(',').any(|flag| flag == "discard"));
+    let (row, weight) = (mount.map(Row::new), Weight::Full);
+    Some(Asked { row, target: "/", kind, options, filesystem, weight, is_remounted })
 }
 
 /// The file system that a row names, where it is one of this image.
@@ -123,34 +142,39 @@ fn volume_of<'a>(view: &View<'a>, spec: &Spec) -> Option<&'a Filesystem> {
 }
 
 /// `Ok` with what gives blocks back, `Err` with what keeps them.
-fn judge(view: &View<'_>, asked: &Asked<'_>, has_rows: bool) -> Option<Result<Evidence, Evidence>> {
+fn judge(view: &View<'_>, asked: &Asked<'_>, means: &Means) -> Option<Result<Evidence, Evidence>> {
     let is_set = |option: &str| option == "discard" || option.starts_with("discard=");
     let last = asked.options.iter().rev().find(|option| is_set(option) || *option == "nodiscard");
     if last.is_some_and(|option| option == "nodiscard") {
         return Some(Err(at(asked, format!("{} is mounted with nodiscard", asked.target)).expected("discard")));
     }
-    if let Some(crypt) = keeps(view, asked)? {
+    if let Lookup::There(crypt) = keeps(view, asked)? {
         let found = format!("{} below {} does not pass discard on", crypt.name, asked.target);
         let evidence = Evidence::at("/etc/crypttab", found).line(crypt.line).marking(crypt.text.clone(), &crypt.name);
         return Some(Err(evidence.expected("discard")));
     }
-    if last.is_some() {
+    if last.is_some() && !asked.is_remounted {
         return Some(Ok(at(asked, format!("{} is mounted with discard", asked.target))));
     }
     let defaults_of = asked.filesystem.and_then(|filesystem| filesystem.mount_options.known());
     if defaults_of.is_some_and(|options| options.iter().any(|option| option == "discard")) {
         return Some(Ok(at(asked, format!("the superblock of {} sets discard", asked.target))));
     }
-    let (new, old_gaps) = view.apart(|view| asked.kind == "btrfs" && discards_itself(view) == Some(true));
-    if new {
+    let is_btrfs = asked.kind == "btrfs";
+    if is_btrfs && means.discards_itself.0 == Some(true) {
         return Some(Ok(at(asked, format!("{} is btrfs, which discards by itself since Linux 6.2", asked.target))));
     }
-    let why = match by_timer(view, asked, has_rows)? {
+    let why = match by_timer(view, asked, means)? {
         Ok(proof) => return Some(Ok(proof)),
         Err(why) => why,
     };
+    if last.is_some() {
+        let reason =
+            "XFS takes discard only when it is first mounted; whether the initrd reads it in fstab is not known";
+        view.miss(Gap::at("/etc/fstab", reason));
+    }
     // What was not known above could still have given blocks back.
-    old_gaps.into_iter().for_each(|gap| view.miss(gap));
+    means.discards_itself.1.iter().filter(|_| is_btrfs).for_each(|gap| view.miss(gap.clone()));
     if let Some(filesystem) = asked.filesystem.filter(|filesystem| filesystem.kind == "ext4") {
         view.need(&filesystem.mount_options)?;
     }
@@ -168,18 +192,18 @@ fn at(asked: &Asked<'_>, found: String) -> Evidence {
 }
 
 /// The row of crypttab below a file system that lacks `discard`; `None` keeps the gaps.
-fn keeps<'a>(view: &View<'a>, asked: &Asked<'_>) -> Option<Option<&'a Crypt>> {
-    let Some(listing) = view.crypttab()? else { return Some(None) };
+fn keeps<'a>(view: &View<'a>, asked: &Asked<'_>) -> Option<Lookup<'a, Crypt>> {
+    let Some(listing) = view.crypttab()? else { return Some(Lookup::Absent) };
     let keeping = |crypt: &&Crypt| !crypt.options.iter().any(|option| option == "discard");
     let spec = asked.row.as_ref().map(|row| row.mount.spec.as_str()).unwrap_or_default();
     if let Some(name) = spec.strip_prefix("/dev/mapper/")
         && let Some(crypt) = listing.items.iter().find(|crypt| crypt.name == name)
     {
-        return Some(Some(crypt).filter(keeping));
+        return Some(if keeping(&crypt) { Lookup::There(crypt) } else { Lookup::Absent });
     }
     // What the image shows in the clear lies on no encrypted volume.
     if asked.filesystem.is_some() {
-        return Some(None);
+        return Some(Lookup::Absent);
     }
     match view.all(listing).iter().find(keeping) {
         Some(crypt) => {
@@ -187,7 +211,7 @@ fn keeps<'a>(view: &View<'a>, asked: &Asked<'_>) -> Option<Option<&'a Crypt>> {
             view.miss(Gap::at("/etc/crypttab", reason));
             None
         }
-        None if listing.gaps.is_empty() => Some(None),
+        None if listing.gaps.is_empty() => Some(Lookup::Absent),
         None => None,
     }
 }
@@ -199,19 +223,20 @@ fn discards_itself(view: &View<'_>) -> Option<bool> {
 }
 
 /// Whether fstrim.timer reaches the file system; `None` keeps the gaps.
-fn by_timer(view: &View<'_>, asked: &Asked<'_>, has_rows: bool) -> Option<Result<Evidence, String>> {
-    let (proof, trims) = match timer(view)? {
-        Timer::Idle(why) => return Some(Err(why.found)),
+fn by_timer(view: &View<'_>, asked: &Asked<'_>, means: &Means) -> Option<Result<Evidence, String>> {
+    means.timer.1.iter().for_each(|gap| view.miss(gap.clone()));
+    let (proof, trims) = match means.timer.0.as_ref()? {
+        Timer::Idle(why) => return Some(Err(why.found.clone())),
         Timer::Trims(proof, trims) => (proof, trims),
     };
     let row = asked.row.as_ref().map(|row| row.mount);
     let mounted = Mounted { target: asked.target, kind: &asked.kind, row };
     let mut is_known = true;
     for trim in trims {
-        match trim.covers(mounted, has_rows) {
+        match trim.covers(mounted, means.has_rows) {
             Ok(true) => {
                 let found = format!("fstrim.timer trims {}: {}", asked.target, proof.found);
-                return Some(Ok(Evidence { found, ..proof }));
+                return Some(Ok(Evidence { found, ..proof.clone() }));
             }
             Ok(false) => {}
             Err(reason) => {

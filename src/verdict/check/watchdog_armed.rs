@@ -42,7 +42,9 @@ fn run(view: &View<'_>, tally: &mut Tally) {
     }
     let gaps: Vec<&Gap> = feeders.iter().filter_map(|feeder| feeder.as_ref().err()).flatten().collect();
     let is_known = gaps.is_empty();
-    gaps.into_iter().for_each(|gap| view.miss(gap.clone()));
+    for gap in gaps {
+        view.miss(gap.clone());
+    }
     let [daemon, systemd] = feeders;
     match daemon {
         Ok(Feeder::Idle(why)) if is_known => tally.fault(Weight::Full, why),

@@ -128,10 +128,13 @@ impl Choice {
         Ok(())
     }
 
-    /// Whether a row is asked for, by the set or one by one.
+    /// Whether a row is asked for, by the set or one by one. Values that are in no set are only taken by name.
     pub fn includes(&self, property: &Property) -> bool {
         let is_in_set = property.sets.contains(&self.set);
-        (is_in_set || self.is_wished(property.key)) && !self.without.contains(&property.key)
+        let has_other = || PROPERTIES.iter().any(|other| other.key == property.key && !other.sets.is_empty());
+        let wish = self.with.iter().find(|wish| wish.key == property.key);
+        let is_wished = wish.is_some_and(|wish| wish.value.is_some() || !property.sets.is_empty() || !has_other());
+        (is_in_set || is_wished) && !self.without.contains(&property.key)
     }
 
     /// Whether any row of a key is asked for.
@@ -180,8 +183,6 @@ impl Values {
             let text = if key == WATCHDOG { no_action(value) } else { format!("{key}={value}: {takes}") };
             Err(Refusal::NoSuchValue(text))
         };
-        // `oslo_utils.strutils.bool_from_string`.
-        const TRUE: &[&str] = &["1", "t", "true", "on", "y", "yes"];
         match self {
             Self::Text if (1..=255).contains(&value.len()) => Ok(value.to_owned()),
             Self::Text => refuse("a value has 1 to 255 characters"),
@@ -197,6 +198,8 @@ impl Values {
     }
 }
 
+/// What Nova takes for true (`oslo_utils.strutils.bool_from_string`).
+const TRUE: &[&str] = &["1", "t", "true", "on", "y", "yes"];
 /// Glance's limit of `min_disk` (`glance/api/v2/images.py`, schema).
 const MAX_INTEGER: u32 = 2_147_483_647;
 

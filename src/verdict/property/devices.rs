@@ -1,9 +1,18 @@
 //! Devices that Nova adds on demand: each is worth its property where the kernel drives it.
 
 use super::disk::{BUSES, has_model};
-use super::drivers::{READS, driven, late};
+use super::drivers::{Module, READS, driven, late};
 use super::{BUS_SCSI, FULL, NAMED, Offer, Property, SCS, Value, Values};
 use crate::verdict::View;
+
+const VIRTIO_RNG: Module = ("virtio_rng", "CONFIG_HW_RANDOM_VIRTIO");
+const CDROM: Module = ("sr_mod", "CONFIG_BLK_DEV_SR");
+const ISO9660: Module = ("isofs", "CONFIG_ISO9660_FS");
+const AHCI: Module = ("ahci", "CONFIG_SATA_AHCI");
+const PIIX: Module = ("ata_piix", "CONFIG_ATA_PIIX");
+const GPU: Module = ("virtio_gpu", "CONFIG_DRM_VIRTIO_GPU");
+const TIS: Module = ("tpm_tis", "CONFIG_TCG_TIS");
+const CRB: Module = ("tpm_crb", "CONFIG_TCG_CRB");
 
 /// Boots, and nothing stops modules.
 const LOADS: &[&str] = &["boot-entry-resolves", "initrd-virtio-pci", "module-not-blacklisted"];
@@ -14,12 +23,12 @@ pub(super) const RNG: Property = Property {
     why: "Nova adds the device to every instance since Ussuri, with or without the property; SCS-0102 recommends to name it all the same.",
     detects: "virtio_rng of every default kernel, built in or in the root tree.",
     fix: "Install a kernel package that has virtio_rng.",
-    source: "Nova virt/libvirt/driver.py (_guest_add_rng_device); SCS-0102",
+    source: "Nova virt/libvirt/driver.py (_add_rng_device); SCS-0102",
     sets: SCS,
     values: Values::OneOf(&["virtio"]),
     needs: LOADS,
     reads: READS,
-    value: Offer::Driven("virtio", |start, tally| late(start, tally, &["virtio_rng"])),
+    value: Offer::Driven("virtio", |start, tally| late(start, tally, &[VIRTIO_RNG])),
 };
 
 pub(super) const CDROM_SCSI: Property = Property {
@@ -33,23 +42,24 @@ pub(super) const CDROM_SCSI: Property = Property {
     values: BUSES,
     needs: BUS_SCSI,
     reads: READS,
-    value: Offer::Found("scsi", |view| match has_model(&view.options().choice) {
-        true => driven(view, "scsi", |start, tally| late(start, tally, &["sr_mod", "isofs"])),
-        false => Value::without("only beside hw_scsi_model=virtio-scsi"),
+    value: Offer::Found("scsi", |view| {
+        if has_model(&view.options().choice) {
+            driven(view, "scsi", |start, tally| late(start, tally, &[CDROM, ISO9660]))
+        } else {
+            Value::without("only beside hw_scsi_model=virtio-scsi")
+        }
     }),
 };
 
 pub(super) const CDROM_SATA: Property = Property {
     sets: NAMED,
     needs: LOADS,
-    value: Offer::Driven("sata", |start, tally| late(start, tally, &["ahci", "sr_mod", "isofs"])),
+    value: Offer::Driven("sata", |start, tally| late(start, tally, &[AHCI, CDROM, ISO9660])),
     ..CDROM_SCSI
 };
 
-pub(super) const CDROM_IDE: Property = Property {
-    value: Offer::Driven("ide", |start, tally| late(start, tally, &["ata_piix", "sr_mod", "isofs"])),
-    ..CDROM_SATA
-};
+pub(super) const CDROM_IDE: Property =
+    Property { value: Offer::Driven("ide", |start, tally| late(start, tally, &[PIIX, CDROM, ISO9660])), ..CDROM_SATA };
 
 pub(super) const VIDEO: Property = Property {
     key: "hw_video_model",
@@ -62,7 +72,7 @@ pub(super) const VIDEO: Property = Property {
     values: Values::OneOf(&["cirrus", "qxl", "vga", "vmvga", "xen", "virtio", "gop", "none", "bochs"]),
     needs: LOADS,
     reads: READS,
-    value: Offer::Driven("virtio", |start, tally| late(start, tally, &["virtio_gpu"])),
+    value: Offer::Driven("virtio", |start, tally| late(start, tally, &[GPU])),
 };
 
 pub(super) const VIDEO_NONE: Property =
@@ -97,9 +107,10 @@ pub(super) const TPM_1: Property = Property {
 
 /// A version, where the model's driver is there; Nova's default model is tpm-tis.
 fn tpm(view: &View<'_>, version: &str) -> Value {
-    match is_crb(view) {
-        true => driven(view, version, |start, tally| late(start, tally, &["tpm_crb"])),
-        false => driven(view, version, |start, tally| late(start, tally, &["tpm_tis"])),
+    if is_crb(view) {
+        driven(view, version, |start, tally| late(start, tally, &[CRB]))
+    } else {
+        driven(view, version, |start, tally| late(start, tally, &[TIS]))
     }
 }
 
@@ -111,20 +122,14 @@ pub(super) const TPM_TIS: Property = Property {
     key: "hw_tpm_model",
     summary: "the interface of the TPM",
     why: "It does nothing without hw_tpm_version; tpm-crb is only for version 2.0.",
-    value: Offer::Found("tpm-tis", |view| match is_crb(view) {
-        true => Value::NotNeeded,
-        false => model(view, "tpm-tis"),
-    }),
+    value: Offer::Found("tpm-tis", |view| if is_crb(view) { Value::NotNeeded } else { model(view, "tpm-tis") }),
     values: Values::OneOf(&["tpm-tis", "tpm-crb"]),
     ..TPM_2
 };
 
 pub(super) const TPM_CRB: Property = Property {
     sets: NAMED,
-    value: Offer::Found("tpm-crb", |view| match is_crb(view) {
-        true => model(view, "tpm-crb"),
-        false => Value::NotNeeded,
-    }),
+    value: Offer::Found("tpm-crb", |view| if is_crb(view) { model(view, "tpm-crb") } else { Value::NotNeeded }),
     ..TPM_TIS
 };
 
@@ -151,7 +156,7 @@ pub(super) const CONFIG_DRIVE: Property = Property {
     values: Values::OneOf(&["optional", "mandatory"]),
     needs: &["boot-entry-resolves", "module-not-blacklisted", "cloud-init-datasource"],
     reads: READS,
-    value: Offer::Driven("mandatory", |start, tally| late(start, tally, &["sr_mod", "isofs", "ata_piix", "ahci"])),
+    value: Offer::Driven("mandatory", |start, tally| late(start, tally, &[CDROM, ISO9660, PIIX, AHCI])),
 };
 
 pub(super) const CONFIG_DRIVE_OPTIONAL: Property = Property {

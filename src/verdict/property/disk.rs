@@ -20,9 +20,10 @@ pub(super) const SCSI_BUS: Property = Property {
     values: BUSES,
     needs: BUS_SCSI,
     reads: &[],
-    value: Offer::Found("scsi", |view| match has_model(&view.options().choice) {
-        true => Value::is("scsi"),
-        false => {
+    value: Offer::Found("scsi", |view| {
+        if has_model(&view.options().choice) {
+            Value::is("scsi")
+        } else {
             Value::without("without hw_scsi_model=virtio-scsi the disk hangs on a controller that may have no driver")
         }
     }),
@@ -49,9 +50,12 @@ pub(super) const SCSI_MODEL: Property = Property {
     values: Values::OneOf(&["buslogic", "ibmvscsi", "lsilogic", "lsisas1068", "lsisas1078", "virtio-scsi", "vmpvscsi"]),
     needs: BUS_SCSI,
     reads: &[],
-    value: Offer::Found("virtio-scsi", |view| match has_bus(&view.options().choice) {
-        true => Value::is("virtio-scsi"),
-        false => Value::without("only beside hw_disk_bus=scsi"),
+    value: Offer::Found("virtio-scsi", |view| {
+        if has_bus(&view.options().choice) {
+            Value::is("virtio-scsi")
+        } else {
+            Value::without("only beside hw_disk_bus=scsi")
+        }
     }),
 };
 

@@ -173,15 +173,15 @@ pub const BOOT_SET: &[&str] = &[
     "fstab-targets-exist",
 ];
 
-/// [`BOOT_SET`] and the virtio-scsi disk.
+/// The virtio-scsi disk and [`BOOT_SET`].
 pub const BUS_SCSI: &[&str] = &with("initrd-virtio-scsi");
-/// [`BOOT_SET`] and the virtio-blk disk.
+/// The virtio-blk disk and [`BOOT_SET`].
 pub const BUS_VIRTIO: &[&str] = &with("initrd-virtio-blk");
 
-/// [`BOOT_SET`] and one more.
+/// One more before [`BOOT_SET`]: of several that fail, the first is named.
 const fn with(check: &'static str) -> [&'static str; BOOT_SET.len() + 1] {
     let mut needs = [check; BOOT_SET.len() + 1];
-    let (into, _) = needs.split_at_mut(BOOT_SET.len());
+    let (_, into) = needs.split_at_mut(1);
     into.copy_from_slice(BOOT_SET);
     needs
 }
@@ -206,9 +206,9 @@ mod tests {
                 assert!(exists != COMING.contains(id), "{} needs {id}", property.key);
             }
         }
-        let bus = |needs: &[&str], last| {
-            let (own, boot) = needs.split_last().unwrap();
-            assert_eq!((*own, boot), (last, BOOT_SET));
+        let bus = |needs: &[&str], first| {
+            let (own, boot) = needs.split_first().unwrap();
+            assert_eq!((*own, boot), (first, BOOT_SET));
         };
         bus(BUS_SCSI, "initrd-virtio-scsi");
         bus(BUS_VIRTIO, "initrd-virtio-blk");

@@ -134,6 +134,7 @@ fn flags_choose_among_what_is_earned() {
         ("--with os_secure_boot=required", RECOMMENDED.to_vec()),
         ("--with img_config_drive=optional", with(RECOMMENDED, &["img_config_drive=optional"])),
         ("--with hw_video_model=none", with(RECOMMENDED, &["hw_video_model=none"])),
+        ("--with os_require_quiesce", with(RECOMMENDED, &["os_require_quiesce=yes"])),
         // It would make every snapshot fail.
         ("--set minimal --with os_require_quiesce", MINIMAL.to_vec()),
     ] {
@@ -191,11 +192,8 @@ fn withholds(id: &str) -> Vec<&'static str> {
         | "initrd-virtio-scsi"
         | "initrd-kernel-match"
         | "fstab-stable-ids"
+        | "initrd-root-filesystem"
         | "fstab-targets-exist" => bus.to_vec(),
-        // Joins the boot set when it exists.
-        "initrd-root-filesystem" if COMING.contains(&id) => Vec::new(),
-        "initrd-root-filesystem" => bus.to_vec(),
-        "module-not-blacklisted" if COMING.contains(&id) => vec!["hw_vif_multiqueue_enabled=true"],
         // As the module that it names.
         "initrd-module-closure" | "module-not-blacklisted" => [&bus[..], &["hw_vif_multiqueue_enabled=true"]].concat(),
         "initrd-virtio-net" | "multiqueue-kernel" => vec!["hw_vif_multiqueue_enabled=true"],
@@ -320,6 +318,92 @@ fn six_are_always_told() {
             assert!(is_earned || claims.withheld.iter().any(|withheld| withheld.key == *key), "{flags} {key}");
         }
         assert!(claims.withheld.iter().any(|withheld| withheld.reason == reason), "{flags}: {:#?}", claims.withheld);
+    }
+}
+
+#[test]
+fn only_a_boot_shows_what_selinux_allows() {
+    let word = " enforcing=1";
+    let file = |mode: &str| json!({"mode": mode, "line": 6, "has_policy": true});
+    for (selinux, cmdline, expected) in [
+        (Value::Null, "", Word::Pass),
+        (Value::Null, word, Word::Unknown),
+        (file("disabled"), word, Word::Pass),
+        (file("permissive"), "", Word::Pass),
+        (file("permissive"), word, Word::Unknown),
+        (file("permissive"), " enforcing=0", Word::Pass),
+        (file("enforcing"), "", Word::Unknown),
+        (file(""), "", Word::Unknown),
+        (json!({"unknown": {"reason": "test"}}), "", Word::Unknown),
+    ] {
+        let mut facts = saved("healthy");
+        facts["selinux"] = selinux.clone();
+        let words = facts.pointer_mut("/boot_entries/0/attempts/0/cmdline").unwrap();
+        *words = json!(format!("{}{cmdline}", words.as_str().unwrap()));
+        let claims = claimed(&facts, "--with os_require_quiesce", &[]);
+        assert_eq!(claims.forced[0].word, expected, "{selinux} {cmdline}: {:?}", claims.forced);
+    }
+}
+
+#[test]
+fn the_admin_is_who_cloud_init_makes_or_an_account() {
+    let account =
+        |name: &str| json!({"name": name, "password": "shadow", "path": "/etc/passwd", "line": 1, "shell": null});
+    let user = |name: Value, modules: Value| json!({"files": [], "modules": modules, "default_user": name});
+    let (made, unknown) = (json!(["users_groups"]), json!({"unknown": {"reason": "test"}}));
+    for (cloud_init, flags, expected) in [
+        (user(json!("debian"), made.clone()), "os_admin_user", (Word::Pass, "os_admin_user=debian")),
+        (user(json!("debian"), made.clone()), "os_admin_user=debian", (Word::Pass, "os_admin_user=debian")),
+        (user(json!("debian"), made.clone()), "os_admin_user=root", (Word::Pass, "os_admin_user=root")),
+        (user(json!("debian"), made.clone()), "os_admin_user=ubuntu", (Word::Fail, "os_admin_user=ubuntu")),
+        (user(json!("debian"), json!([])), "os_admin_user", (Word::Fail, "os_admin_user")),
+        (user(Value::Null, made.clone()), "os_admin_user", (Word::Fail, "os_admin_user")),
+        (user(unknown.clone(), made), "os_admin_user", (Word::Unknown, "os_admin_user")),
+        (user(json!("debian"), unknown.clone()), "os_admin_user", (Word::Unknown, "os_admin_user")),
+        (unknown.clone(), "os_admin_user=root", (Word::Pass, "os_admin_user=root")),
+        (unknown, "os_admin_user=debian", (Word::Unknown, "os_admin_user=debian")),
+    ] {
+        let mut facts = saved("healthy");
+        facts["cloud_init"] = cloud_init.clone();
+        facts["accounts"] = json!({"passwd": [account("root")], "shadow": []});
+        let claims = claimed(&facts, &format!("--with {flags}"), &[]);
+        let forced = &claims.forced[0];
+        assert_eq!((forced.word, forced.text.as_str()), expected, "{cloud_init} {flags}: {forced:?}");
+    }
+}
+
+#[test]
+fn a_device_is_worth_its_property_where_the_kernel_drives_it() {
+    let built_in = |modules: &[&str]| {
+        let mut facts = saved("healthy");
+        let list = facts.pointer_mut("/kernels/0/modules/builtin").unwrap().as_array_mut().unwrap();
+        list.extend(modules.iter().map(|module| json!(module)));
+        let mut sorted: Vec<String> = list.iter().map(|module| module.as_str().unwrap().to_owned()).collect();
+        sorted.sort();
+        *list = sorted.into_iter().map(Value::from).collect();
+        facts
+    };
+    for (flags, modules) in [
+        ("hw_rng_model", &["virtio_rng"][..]),
+        ("hw_cdrom_bus=scsi", &["sr_mod", "isofs"]),
+        ("hw_cdrom_bus=sata", &["sr_mod", "isofs", "ahci"]),
+        ("hw_cdrom_bus=ide", &["sr_mod", "isofs", "ata_piix"]),
+        ("hw_video_model=virtio", &["virtio_gpu"]),
+        ("hw_tpm_version=2.0", &["tpm_tis"]),
+        ("hw_tpm_version=1.2", &["tpm_tis"]),
+        ("hw_tpm_version=2.0 --with hw_tpm_model=tpm-crb", &["tpm_crb"]),
+        ("img_config_drive=mandatory", &["sr_mod", "isofs", "ahci", "ata_piix"]),
+    ] {
+        let flags = format!("--with {flags}");
+        assert_eq!(claimed(&built_in(modules), &flags, &[]).forced[0].word, Word::Pass, "{flags}");
+        for missing in modules {
+            let others: Vec<&str> = modules.iter().copied().filter(|module| module != missing).collect();
+            let forced = claimed(&built_in(&others), &flags, &[]).forced.remove(0);
+            assert!(forced.word == Word::Fail && forced.reason.contains(missing), "{flags}: {forced:?}");
+        }
+        let mut facts = built_in(modules);
+        *facts.pointer_mut("/kernels/0/modules").unwrap() = json!({"unknown": {"reason": "test"}});
+        assert_eq!(claimed(&facts, &flags, &[]).forced[0].word, Word::Unknown, "{flags}");
     }
 }
 

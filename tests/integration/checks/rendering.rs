@@ -5,6 +5,7 @@ use bootworthy::error::Error;
 use bootworthy::manifest::{FORMATS as FORMATS_OUT, Manifest};
 use bootworthy::report::{FORMATS, Style, Verbosity, find};
 use bootworthy::verdict::Report;
+use bootworthy::verdict::check::CHECKS;
 use serde_json::{Value, json};
 
 fn text(reports: &[Report], verbosity: Verbosity) -> String {
@@ -29,13 +30,11 @@ fn manifest(report: &Report) -> Manifest<'_> {
 fn manifests_of_a_healthy_image() {
     let report = report(&saved("healthy"));
     let texts: Vec<String> = FORMATS_OUT.iter().map(|format| (format.render)(&manifest(&report))).collect();
-    for part in [
-        "--min-disk 2",
-        "--property hw_disk_bus=scsi",
-        "'Debian GNU/Linux 12 (bookworm)'",
-        "# withheld: hw_watchdog_action=reset",
-    ] {
+    for part in ["--min-disk 2", "--property hw_disk_bus=scsi", "'Debian GNU/Linux 12 (bookworm)'"] {
         assert!(texts[0].contains(part), "{part} is not in {}", texts[0]);
+    }
+    for withheld in &report.withheld {
+        assert!(texts[0].contains(&format!("# withheld: {}", withheld.key)), "{}", texts[0]);
     }
     let body: Value = serde_json::from_str(&texts[1]).unwrap();
     assert_eq!(
@@ -68,10 +67,11 @@ fn one_object_or_an_array_and_the_same_keys() {
     );
     assert_eq!(one["properties"]["min_disk"], json!(2));
     assert_eq!(one["properties"]["os_version"], json!("12"));
-    assert_eq!(one["summary"], json!({"pass": 23, "fail": 0, "warn": 0, "unknown": 0, "n/a": 0}));
+    assert_eq!(one["summary"], json!({"pass": CHECKS.len(), "fail": 0, "warn": 0, "unknown": 0, "n/a": 0}));
     assert_eq!(keys(&one["checks"][0]), ["entries", "evidence", "fix", "id", "reason", "severity", "verdict"]);
     assert_eq!(keys(&one["checks"][0]["evidence"][0]), ["entry", "expected", "found", "line", "path"]);
-    assert_eq!(keys(&one["withheld"][0]), ["check", "key", "reason", "value"]);
+    let broken = as_json(&[report(&saved("directory"))]);
+    assert_eq!(keys(&broken["withheld"][0]), ["check", "key", "reason", "value"]);
 }
 
 #[test]
@@ -80,10 +80,9 @@ fn a_healthy_image_fits_one_screen() {
     assert!(text.lines().count() <= 24, "{text}");
     for part in [
         "6.1.0-56-cloud-amd64 ★",
-        "✓ 23 checks passed",
+        format!("✓ {} checks passed", CHECKS.len()).as_str(),
         "boots on virtio-scsi: yes",
         "fit (profile openstack)",
-        "not checked yet: ",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }

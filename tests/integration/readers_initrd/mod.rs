@@ -2,6 +2,7 @@
 
 mod codecs;
 mod craft;
+mod embedded;
 mod hostile;
 mod linux;
 mod real;

@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// The root file system of a real image; its /boot is no volume of its own.
-fn root(name: &str) -> Root {
+pub fn root(name: &str) -> Root {
     let limits = Limits::default();
     let file: Bytes = Arc::new(FileBytes::new(File::open(image(name)).unwrap()).unwrap());
     let disk = image::open(file, &Overlays::default(), &limits).unwrap().disk;

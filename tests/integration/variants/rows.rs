@@ -10,6 +10,9 @@ const FSTAB: &str = "/etc/fstab";
 /// What is lost with the promise that the image boots.
 const BUS: &[&str] = &["hw_disk_bus", "hw_scsi_model"];
 
+/// And with the initrd itself.
+const EARLY: &[&str] = &["hw_disk_bus", "hw_qemu_guest_agent", "hw_scsi_model", "hw_vif_multiqueue_enabled"];
+
 const fn row(name: &'static str, edit: fn(&Disk), differs: &'static [(&'static str, &'static str)]) -> Variant {
     Variant { name, edit, differs, tells: &[], withholds: &[] }
 }
@@ -51,6 +54,27 @@ fn without(disk: &Disk, module: &str) {
     disk.repack(ZSTD, |tree| remove_named(tree, &format!("{module}.ko")));
 }
 
+/// Adds a kernel of another version, which the menu starts with the initrd of the first; `saved` is what grubenv names.
+fn add_kernel(disk: &Disk, saved: &str) {
+    let release = disk.release();
+    let other = format!("5{}", &release[1..]);
+    let mut kernel = disk.read(&disk.kernel());
+    let at = kernel.windows(release.len()).position(|window| window == release.as_bytes()).expect("the version");
+    kernel[at] = b'5';
+    disk.create(&format!("/boot/vmlinuz-{other}"), kernel);
+    disk.create(&format!("/boot/config-{other}"), disk.read(&format!("/boot/config-{release}")));
+    let modules = |release: &str| format!("/usr/lib/modules/{release}");
+    disk.mkdir(&modules(&other));
+    let builtin = disk.read(&format!("{}/modules.builtin", modules(release)));
+    disk.create(&format!("{}/modules.builtin", modules(&other)), builtin);
+    disk.replace(GRUB, "set default=\"0\"", "set default=\"${saved_entry}\"");
+    let linux = format!("linux /boot/vmlinuz-{other} root=UUID={} ro console=ttyS0", disk.uuid());
+    disk.append(GRUB, &format!("menuentry 'Other' --id other {{\n{linux}\ninitrd {}\n}}\n", disk.initrd()));
+    let mut block = format!("# GRUB Environment Block\nsaved_entry={saved}\n").into_bytes();
+    block.resize(1024, b'#');
+    disk.write("/boot/grub/grubenv", block);
+}
+
 /// The checks that look into initrds.
 const INITRD_CHECKS: &[&str] = &[
     "boot-entry-resolves",
@@ -78,6 +102,10 @@ const BOOT_CHECKS: &[&str] = &[
     "cmdline-root-stable",
     "cmdline-root-resolves",
     "console-serial",
+    "agent-channel",
+    "watchdog-driver",
+    "watchdog-loadable",
+    "multiqueue-kernel",
 ];
 
 pub const ROWS: &[Variant] = &[
@@ -95,7 +123,7 @@ pub const ROWS: &[Variant] = &[
         .withholds(BUS),
     row("no scsi_common in the initrd", |disk| without(disk, "scsi_common"), &[("initrd-module-closure", "fail")])
         .tells(INITRD_CHECKS)
-        .withholds(BUS),
+        .withholds(&["hw_disk_bus", "hw_scsi_model", "hw_vif_multiqueue_enabled"]),
     row(
         "an empty initrd",
         |disk| disk.write(&disk.initrd(), []),
@@ -108,9 +136,10 @@ pub const ROWS: &[Variant] = &[
             ("initrd-module-closure", "fail"),
             ("initrd-kernel-match", "fail"),
             ("initrd-root-filesystem", "fail"),
+            ("module-not-blacklisted", "fail"),
         ],
     )
-    .withholds(BUS),
+    .withholds(EARLY),
     row(
         "the initrd of another kernel",
         |disk| {
@@ -146,9 +175,10 @@ pub const ROWS: &[Variant] = &[
             ("initrd-module-closure", "unknown"),
             ("initrd-kernel-match", "unknown"),
             ("initrd-root-filesystem", "unknown"),
+            ("module-not-blacklisted", "unknown"),
         ],
     )
-    .withholds(BUS),
+    .withholds(EARLY),
     row(
         "an initrd in an lz4 frame",
         |disk| disk.repack("lz4 -q", |_| {}),
@@ -161,9 +191,10 @@ pub const ROWS: &[Variant] = &[
             ("initrd-module-closure", "fail"),
             ("initrd-kernel-match", "fail"),
             ("initrd-root-filesystem", "fail"),
+            ("module-not-blacklisted", "fail"),
         ],
     )
-    .withholds(BUS),
+    .withholds(EARLY),
     row(
         "install virtio_scsi /bin/false",
         |disk| {
@@ -172,7 +203,7 @@ pub const ROWS: &[Variant] = &[
                 fs::write(tree.join("etc/modprobe.d/no.conf"), "install virtio_scsi /bin/false\n").unwrap();
             });
         },
-        &[("module-not-blacklisted", "fail")],
+        &[("module-not-blacklisted", "fail"), ("initrd-virtio-scsi", "fail")],
     )
     .tells(INITRD_CHECKS)
     .withholds(BUS),
@@ -182,7 +213,7 @@ pub const ROWS: &[Variant] = &[
         &[("module-not-blacklisted", "fail"), ("initrd-virtio-net", "fail")],
     )
     .tells(&["console-serial", "boot-entry-resolves"])
-    .withholds(&["hw_disk_bus", "hw_scsi_model", "hw_vif_multiqueue_enabled"]),
+    .withholds(&["hw_vif_multiqueue_enabled"]),
     row(
         "Ubuntu's attempt without an initrd, on a kernel whose disk drivers are modules",
         |disk| {
@@ -198,7 +229,7 @@ pub const ROWS: &[Variant] = &[
         },
         &[("initrd-virtio-blk", "fail"), ("initrd-virtio-scsi", "fail"), ("initrd-virtio-net", "fail")],
     )
-    .tells(INITRD_CHECKS),
+    .tells(BOOT_CHECKS),
     row(
         "root=/dev/vda1",
         |disk| disk.replace(GRUB, &format!("root=UUID={}", disk.uuid()), "root=/dev/vda1"),
@@ -209,7 +240,7 @@ pub const ROWS: &[Variant] = &[
     row(
         "root= that names no file system",
         |disk| {
-            disk.replace(GRUB, &format!("root=UUID={}", disk.uuid()), "root=UUID=11111111-2222-3333-4444-555555555555")
+            disk.replace(GRUB, &format!("root=UUID={}", disk.uuid()), "root=UUID=11111111-2222-3333-4444-555555555555");
         },
         &[("cmdline-root-resolves", "fail")],
     )
@@ -221,6 +252,31 @@ pub const ROWS: &[Variant] = &[
         &[("console-serial", "fail")],
     )
     .tells(&["boot-entry-resolves"]),
+    row(
+        "a second kernel with the initrd of the first, which grubenv does not name",
+        |disk| add_kernel(disk, "0"),
+        &[
+            ("initrd-virtio-blk", "fail"),
+            ("initrd-virtio-scsi", "fail"),
+            ("initrd-virtio-net", "fail"),
+            ("initrd-kernel-match", "fail"),
+            ("watchdog-driver", "fail"),
+        ],
+    )
+    .tells(BOOT_CHECKS),
+    row(
+        "the default swapped by grubenv to a kernel with the initrd of another",
+        |disk| add_kernel(disk, "other"),
+        &[
+            ("initrd-virtio-blk", "fail"),
+            ("initrd-virtio-scsi", "fail"),
+            ("initrd-virtio-net", "fail"),
+            ("initrd-kernel-match", "fail"),
+            ("watchdog-driver", "fail"),
+        ],
+    )
+    .tells(BOOT_CHECKS)
+    .withholds(&["hw_disk_bus", "hw_scsi_model", "hw_vif_multiqueue_enabled", "hw_watchdog_action"]),
     row(
         "the kernel is gone",
         |disk| disk.remove(&disk.kernel()),
@@ -238,9 +294,18 @@ pub const ROWS: &[Variant] = &[
             ("watchdog-driver", "fail"),
             ("watchdog-loadable", "fail"),
             ("multiqueue-kernel", "fail"),
+            ("console-serial", "unknown"),
         ],
     )
-    .withholds(&["architecture", "hw_disk_bus", "hw_scsi_model", "os_type"]),
+    .withholds(&[
+        "architecture",
+        "hw_disk_bus",
+        "hw_qemu_guest_agent",
+        "hw_scsi_model",
+        "hw_vif_multiqueue_enabled",
+        "hw_watchdog_action",
+        "os_type",
+    ]),
     row(
         "fstab names a UUID that is not there",
         |disk| disk.replace(FSTAB, "UUID=0D13-0000", "UUID=ABCD-0123"),
@@ -281,7 +346,7 @@ pub const ROWS: &[Variant] = &[
     row(
         "the agent masked",
         |disk| disk.link("/etc/systemd/system/qemu-guest-agent.service", "/dev/null"),
-        &[("agent-started", "fail")],
+        &[("agent-started", "fail"), ("agent-freeze-allowed", "n/a"), ("agent-password-allowed", "n/a")],
     )
     .withholds(&["hw_qemu_guest_agent"]),
     row(
@@ -318,13 +383,13 @@ pub const ROWS: &[Variant] = &[
     row(
         "the watchdog's device is a comment",
         |disk| disk.replace("/etc/watchdog.conf", "\nwatchdog-device", "\n#watchdog-device"),
-        &[("watchdog-armed", "fail")],
+        &[("watchdog-armed", "fail"), ("watchdog-single-owner", "n/a")],
     )
     .withholds(&["hw_watchdog_action"]),
     row(
         "the watchdog masked",
         |disk| disk.link("/etc/systemd/system/watchdog.service", "/dev/null"),
-        &[("watchdog-armed", "fail")],
+        &[("watchdog-armed", "fail"), ("watchdog-single-owner", "n/a")],
     )
     .withholds(&["hw_watchdog_action"]),
     row(
@@ -336,7 +401,7 @@ pub const ROWS: &[Variant] = &[
     row(
         "the watchdog's driver blacklisted",
         |disk| disk.create("/etc/modprobe.d/no-watchdog.conf", "blacklist i6300esb\n"),
-        &[("watchdog-loadable", "fail")],
+        &[("watchdog-loadable", "fail"), ("module-not-blacklisted", "fail")],
     )
     .withholds(&["hw_watchdog_action"]),
     row(
@@ -345,7 +410,7 @@ pub const ROWS: &[Variant] = &[
             let path = format!("/usr/lib/modules/{}/kernel/drivers/watchdog/i6300esb.ko.xz", disk.release());
             disk.remove(&path);
         },
-        &[("watchdog-driver", "fail"), ("watchdog-loadable", "fail")],
+        &[("watchdog-driver", "fail"), ("watchdog-loadable", "n/a")],
     )
     .withholds(&["hw_watchdog_action"]),
     row(
@@ -356,7 +421,7 @@ pub const ROWS: &[Variant] = &[
     row(
         "cloud-init disabled",
         |disk| disk.create("/etc/cloud/cloud-init.disabled", ""),
-        &[("cloud-init-present", "fail")],
+        &[("cloud-init-present", "fail"), ("growpart-available", "fail")],
     )
     .tells(&["cloud-init-datasource", "growpart-available", "ssh-hostkeys-absent"]),
     row(
@@ -383,7 +448,7 @@ pub const ROWS: &[Variant] = &[
                 "/etc/shadow",
                 "root:*:",
                 "root:$y$j9T$abcdefghijklmnop$0123456789012345678901234567890123456789012:",
-            )
+            );
         },
         &[("password-unset", "fail")],
     ),

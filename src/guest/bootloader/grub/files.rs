@@ -79,7 +79,7 @@ impl Evaluator<'_> {
     }
 
     /// What a file test says; `None` when the volume cannot be read.
-    fn file_test(&self, path: &str, asked: Asked, environment: &Environment) -> Option<bool> {
+    pub(super) fn file_test(&self, path: &str, asked: Asked, environment: &Environment) -> Option<bool> {
         let (volume, path) = match self.locate(&Some(path.to_owned()), environment) {
             Place::On(volume, path) => (volume, path),
             Place::Elsewhere(_) => return Some(false),

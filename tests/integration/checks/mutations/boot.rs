@@ -1,7 +1,7 @@
 //! The checks of the boot path.
 
 use super::{CMDLINE, GRUB, INITRD, KERNEL, UUID, evidence, fatal, harmless, rows};
-use crate::checks::{earned, judge, report, saved};
+use crate::checks::{at, earned, judge, report, saved};
 use bootworthy::verdict::Weight::{Full, Minor};
 use bootworthy::verdict::Word;
 use bootworthy::verdict::Word::{Fail, NotApplicable, Pass, Unknown};
@@ -371,4 +371,71 @@ fn an_entry_that_is_no_default_weighs_less() {
     assert_eq!((judgement.verdict.word(), judgement.weight), (Unknown, Minor));
     assert_eq!(report(&value).result.exit_code(), 0);
     assert!(!earned(&report(&value)).contains(&"hw_disk_bus=scsi".to_owned()), "unknown earns nothing");
+}
+
+/// No attempt of the entry has an initrd: what is inside the kernel decides.
+#[test]
+fn the_initramfs_inside_the_kernel() {
+    let healthy = saved("healthy");
+    let mut whole = healthy["initrds"][0].clone();
+    whole["path"] = json!("BUILT-IN");
+    let with = |pointer: &str, new: Value| {
+        let mut initramfs = whole.clone();
+        *at(&mut initramfs, pointer) = new;
+        initramfs
+    };
+    let trivial = with("/has_init", json!(false));
+    let names = healthy["initrds"][0]["modules"][0]["files"].as_array().unwrap().iter();
+    let less: Vec<&Value> = names.filter(|name| !name.as_str().unwrap().ends_with("virtio_scsi.ko")).collect();
+    let less = with("/modules/0/files", json!(less));
+    let unread = with("/has_init", json!({"unknown": "cut short"}));
+    let refused = with("/flaws", fatal());
+    let states: [(Value, Word, Word, &str); 7] = [
+        (whole.clone(), Pass, Pass, "BUILT-IN"),
+        (less, Fail, Pass, "BUILT-IN"),
+        (trivial, Fail, Fail, KERNEL),
+        (Value::Null, Fail, Fail, KERNEL),
+        (json!({"unknown": "no ELF file"}), Unknown, Unknown, KERNEL),
+        (unread, Unknown, Unknown, KERNEL),
+        (refused, Fail, Fail, "BUILT-IN"),
+    ];
+    for (initramfs, scsi, others, path) in states {
+        let mut value = healthy.clone();
+        value["boot_entries"][0]["attempts"][0]["initrds"] = json!([]);
+        value["kernels"][0]["initramfs"] = initramfs.clone();
+        let is_refused = initramfs["flaws"] == fatal();
+        for (id, expected) in [
+            ("initrd-virtio-scsi", scsi),
+            ("initrd-virtio-pci", others),
+            ("initrd-kernel-match", others),
+            ("initrd-root-filesystem", others),
+            ("cmdline-root-resolves", if is_refused { Pass } else { others }),
+            ("boot-entry-resolves", if is_refused { Fail } else { Pass }),
+        ] {
+            let judgement = judge(&value, id);
+            assert_eq!(judgement.verdict.word(), expected, "{id} with {initramfs}: {judgement:#?}");
+            if id == "initrd-virtio-scsi" && judgement.verdict.word() != Pass {
+                assert_eq!(evidence(&judgement).path.as_deref(), Some(path), "{judgement:#?}");
+            }
+        }
+        let judged = report(&value);
+        let may_boot = others == Pass;
+        assert_eq!(earned(&judged).iter().any(|it| it.starts_with("hw_disk_bus")), may_boot, "{initramfs}");
+        // An attempt beside one with an initrd is a way out, whatever is inside the kernel: nothing changes.
+        let attempts = &mut value["boot_entries"][0]["attempts"];
+        let mut beside = attempts[0].clone();
+        beside["initrds"] = json!([INITRD]);
+        attempts.as_array_mut().unwrap().push(beside);
+        assert_eq!(judge(&value, "initrd-virtio-scsi").verdict.word(), Fail, "{initramfs}");
+        // With an initrd of its own neither.
+        value["boot_entries"][0]["attempts"] = healthy["boot_entries"][0]["attempts"].clone();
+        for id in ["initrd-virtio-scsi", "boot-entry-resolves", "cmdline-root-resolves"] {
+            assert_eq!(judge(&value, id).verdict, judge(&healthy, id).verdict, "{id} with {initramfs}");
+        }
+    }
+    let mut rdinit = healthy.clone();
+    rdinit["boot_entries"][0]["attempts"][0]["initrds"] = json!([]);
+    rdinit["kernels"][0]["initramfs"] = with("/has_init", json!(false));
+    *at(&mut rdinit, CMDLINE) = json!("root=UUID=4a1f7c1e-6d0e-4b5b-9f0c-0d1200000001 rdinit=/linuxrc");
+    assert_eq!(judge(&rdinit, "initrd-virtio-scsi").verdict.word(), Unknown);
 }

@@ -171,7 +171,15 @@ fn initrd_root_filesystem() {
             (CMDLINE, json!("root=/dev/nfs"), NotApplicable, Full, None, None, "not on the image's disk"),
             ("/initrds/0/modules", json!([]), Fail, Full, Some(INITRD), None, "only the root tree has it"),
             ("/initrds/0/modules", json!({"unknown": "x"}), Unknown, Full, None, None, "x"),
-            ("/boot_entries/0/attempts/0/initrds", json!([]), Unknown, Full, Some(KERNEL), None, "not looked into"),
+            (
+                "/boot_entries/0/attempts/0/initrds",
+                json!([]),
+                Unknown,
+                Full,
+                Some(KERNEL),
+                None,
+                "is not known: not looked for",
+            ),
         ],
     );
     for (field, new, kind, word) in [

@@ -2,7 +2,11 @@
 
 mod boot;
 mod drivers;
+mod cloud_init;
 mod files;
+mod login;
+mod services;
+mod units;
 mod words;
 
 use super::{judge, saved};

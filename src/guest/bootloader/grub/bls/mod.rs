@@ -5,6 +5,7 @@ mod version;
 mod tests;
 
 use super::commands::MAX_ITEMS;
+use super::condition::Asked;
 use super::environment::{Environment, cost, cost_of};
 use super::evaluator::{Evaluator, Frame, LOOK, Outcome};
 use super::menu::Item;
@@ -61,6 +62,10 @@ impl Evaluator<'_> {
             return Outcome::UNKNOWN;
         }
         self.has_bls = true;
+        if !self.has_module(frame) {
+            frame.doubt();
+            self.gap(frame, line, "blscfg: this GRUB has no module of that name beside its configuration");
+        }
         let Some((volume, snippets)) = self.snippets(line, frame) else {
             frame.doubt();
             return Outcome::UNKNOWN;
@@ -74,6 +79,15 @@ impl Evaluator<'_> {
             self.row(volume, snippet, frame);
         }
         Outcome::DONE
+    }
+
+    /// Whether GRUB for BIOS finds the command: Red Hat's builds for UEFI carry it, others know none.
+    fn has_module(&mut self, frame: &Frame) -> bool {
+        if frame.environment.get("grub_platform").as_deref() != Some("pc") || !self.spend(LOOK) {
+            return true;
+        }
+        let module = frame.environment.get("prefix").map(|prefix| format!("{prefix}/i386-pc/blscfg.mod"));
+        module.is_some_and(|path| self.file_test(&path, Asked::Exists, &frame.environment) == Some(true))
     }
 
     /// The files of the first folder that is there; `None` keeps the gap.

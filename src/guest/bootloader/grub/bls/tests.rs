@@ -22,7 +22,7 @@ fn entry(version: &str) -> String {
 /// /boot of Rocky 9 with two kernels and the rescue one.
 fn boot(block: &str) -> Memory {
     let files = Memory::new("xfs", "b0070000-0000-4000-8000-000000000003", "BOOT").file("/grub2/grub.cfg", RHEL);
-    let files = files.file("/grub2/grubenv", format!("{GRUBENV}{block}"));
+    let files = files.file("/grub2/grubenv", format!("{GRUBENV}{block}")).file("/grub2/i386-pc/blscfg.mod", "");
     let file =
         |files: Memory, id: &str, body: String| files.file(&format!("/loader/entries/{MACHINE}-{id}.conf"), body);
     let files = file(files, OLD, entry(OLD));
@@ -69,7 +69,11 @@ fn rocky_starts_what_was_saved_or_the_newest() {
 fn one(body: &str, before: &str) -> Vec<String> {
     let files =
         Memory::new("ext4", "uuid-3", "").file("/boot/grub2/grub.cfg", format!("set timeout=1\n{before}\nblscfg\n"));
-    menu(files.file("/boot/loader/entries/m-6.1-1.conf", body), "/boot/grub2/grub.cfg", Some("pc"))
+    menu(
+        files.file("/boot/loader/entries/m-6.1-1.conf", body).file("/boot/grub2/i386-pc/blscfg.mod", ""),
+        "/boot/grub2/grub.cfg",
+        Some("pc"),
+    )
 }
 
 #[test]
@@ -102,8 +106,9 @@ fn entries_are_read_as_grub_reads_them() {
 
 #[test]
 fn what_grubs_disagree_about_is_a_gap() {
+    let module = "/grub2/i386-pc/blscfg.mod";
     let gap = |files: Memory, part: &str| {
-        let files = files.file("/grub2/grub.cfg", "set timeout=1\nblscfg\n");
+        let files = files.file("/grub2/grub.cfg", "set timeout=1\nblscfg\n").file(module, "");
         let found = menu(files, "/grub2/grub.cfg", Some("pc"));
         assert!(found.iter().any(|line| line.starts_with("gap:") && line.contains(part)), "{part}: {found:#?}");
         found
@@ -121,6 +126,9 @@ fn what_grubs_disagree_about_is_a_gap() {
     gap(files().folder("/loader/entries").file("/boot/loader/entries/a.conf", "linux /v\n"), "holds no entries");
     let both = gap(entry(entry(files(), "m-6.1+5-1"), "m-6.1.2-1"), "");
     assert_eq!(both.iter().filter(|line| line.starts_with('*')).count(), 2, "either may be the default: {both:#?}");
+    let bare = entry(files(), "m-1-1").file("/grub2/grub.cfg", "set timeout=1\nblscfg\n");
+    assert_eq!(menu(bare.clone(), "/grub2/grub.cfg", Some("efi")).len(), 2, "the one for UEFI carries it");
+    assert!(menu(bare, "/grub2/grub.cfg", Some("pc"))[2].contains("no module of that name"));
     let many = (0..1100).fold(files(), |files, number| entry(files, &format!("m-{number}-1")));
     gap(many, "too many");
 }
