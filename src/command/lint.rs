@@ -17,7 +17,7 @@ use std::process::ExitCode;
 /// Judge manifests and flavors without an image: what Glance or Nova would refuse or silently ignore
 #[derive(Debug, clap::Args)]
 #[command(
-    before_help = "Example: openstack image show debian-13 -f json | bootworthy lint -",
+    before_help = "Example: bootworthy lint image.json --flavor flavor.json",
     after_help = "Exit codes:
   0  nothing of the severity that fails the run
   1  something of it

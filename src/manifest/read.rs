@@ -2,6 +2,7 @@
 
 use super::{Claim, ClaimValue, Claims, Document, Flavor, Typing, json};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::MAX_CLAIMS;
 
 /// A format that is read.
 #[derive(Debug)]
@@ -77,10 +78,20 @@ pub fn read(path: &str, text: &str, format: Option<&str>) -> Result<Document> {
     };
     let reader = reader.ok_or_else(unknown).map_err(|error| error.at(path))?;
     let mut document = (reader.read)(text).map_err(|error| error.at(path))?;
+    let most = document.images.iter().map(|claims| claims.properties.len()).max().unwrap_or(0);
+    within("properties of an image", most).map_err(|error| error.at(path))?;
     path.clone_into(&mut document.path);
     text.clone_into(&mut document.text);
     document.format = reader.name;
     Ok(document)
+}
+
+/// Rules compare properties with one another: there must not be more than can be compared.
+fn within(what: &str, count: usize) -> Result<()> {
+    if count <= MAX_CLAIMS {
+        return Ok(());
+    }
+    Err(Error::too_large(what, format!("{count} of them, the limit MAX_CLAIMS is {MAX_CLAIMS}")))
 }
 
 fn read_glance(text: &str) -> Result<Document> {
@@ -159,10 +170,11 @@ pub fn read_flavor(path: &str, text: &str) -> Result<Flavor> {
     };
     let named = |entry: &&json::Entry| FLAVOR_FIELDS.contains(&entry.key.as_str());
     let extra_specs = match specs {
-        Some(json::Node::Map(entries)) => entries.iter().map(claim).collect(),
+        Some(json::Node::Map(entries)) => entries.iter().map(claim).collect::<Vec<_>>(),
         Some(_) => return Err(shape("an object of extra specs; use openstackclient 4 or later").at(path)),
         None => node.entries().iter().filter(|entry| !named(entry)).map(claim).collect(),
     };
+    within("extra specs of a flavor", extra_specs.len()).map_err(|error| error.at(path))?;
     Ok(Flavor {
         path: path.to_owned(),
         name: node.get("name").and_then(|name| Claim::new("name", name.claim_value(), None).sent(Typing::Strict)),

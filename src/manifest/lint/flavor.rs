@@ -48,8 +48,7 @@ pub(super) const SPEC_MISSPELT: Rule = Rule {
     run: Run::Flavor(|flavor| {
         let is_unknown = |claim: &Claim, value: &str| judge_spec(&claim.key, value) == SpecJudged::Unknown;
         let all = sent(flavor).into_iter().filter(|(claim, value)| is_unknown(claim, value));
-        let near =
-            all.filter_map(|(claim, _)| Some((claim, near(&claim.key).filter(|_| !is_images(&claim.key))?)));
+        let near = all.filter_map(|(claim, _)| Some((claim, near(&claim.key).filter(|_| !is_images(&claim.key))?)));
         near.map(|(claim, known)| {
             flavor.at(claim, format!("{:?} is not read; is {known} meant?", claim.key)).expected(known)
         })
@@ -117,9 +116,9 @@ pub(super) const SPEC_SHAPE: Rule = Rule {
 };
 
 /// What Nova refuses of a flavor and an image.
-fn refusals(flavor: &FlavorFile<'_>, image: &ImageProps) -> Vec<Conflict> {
+fn refusals(flavor: &FlavorSpecs, image: &ImageProps) -> Vec<Conflict> {
     let mut found: Vec<Conflict> = Vec::new();
-    for conflict in CONSTRAINTS.iter().filter_map(|constraint| (constraint.run)(&flavor.specs, image).err()) {
+    for conflict in CONSTRAINTS.iter().filter_map(|constraint| (constraint.run)(flavor, image).err()) {
         if !found.contains(&conflict) {
             found.push(conflict);
         }
@@ -140,7 +139,7 @@ pub(super) const FLAVOR_CONTRADICTION: Rule = Rule {
     fix: "Change one of them; bootworthy explain NAME tells what goes together.",
     source: "nova/virt/hardware.py, numa_get_constraints and the functions beside it",
     run: Run::Flavor(|flavor| {
-        let alone = refusals(flavor, &ImageProps::default());
+        let alone = refusals(&flavor.specs, &ImageProps::default());
         let path = &flavor.flavor.path;
         let lasting = alone.iter().filter(|conflict| !is_mended_by_image(conflict));
         lasting.map(|conflict| Evidence::at(path, format!("{} ({})", conflict.reason, conflict.exception))).collect()
@@ -156,15 +155,14 @@ pub(super) const CONFLICT: Rule = Rule {
     source: "nova/virt/hardware.py; nova/virt/libvirt/driver.py",
     run: Run::Image(|image| {
         let Some(flavor) = image.flavor else { return Vec::new() };
-        let of_flavor = refusals(flavor, &ImageProps::default());
-        let nothing = FlavorFile { flavor: flavor.flavor, specs: FlavorSpecs::default() };
-        let of_image = refusals(&nothing, &image.props);
+        let of_flavor = refusals(&flavor.specs, &ImageProps::default());
+        let of_image = refusals(&FlavorSpecs::default(), &image.props);
         let is_new = |conflict: &&Conflict| {
             let is_images = of_image.contains(conflict) && !is_mended_by_flavor(conflict.exception);
             let is_flavors = of_flavor.contains(conflict) && !is_mended_by_image(conflict);
             !is_images && !is_flavors
         };
-        let both = refusals(flavor, &image.props);
+        let both = refusals(&flavor.specs, &image.props);
         let told = |conflict: &Conflict| {
             let text = format!("{} ({})", conflict.reason, conflict.exception);
             match conflict.property {

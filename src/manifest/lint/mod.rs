@@ -11,6 +11,7 @@ use super::{Claim, Claims, Document, Flavor, Typing};
 use crate::verdict::profile::Severity;
 use crate::verdict::property::vocabulary::{FlavorSpecs, ImageProps, Rejected};
 use crate::verdict::{Evidence, Finding, Word};
+use quote::Quoted;
 
 /// A rule of the linter.
 #[derive(Debug)]
@@ -94,6 +95,7 @@ struct Image<'a> {
     props: ImageProps,
     /// Those that it refuses.
     rejected: Vec<Rejected>,
+    quoted: &'a Quoted<'a>,
     flavor: Option<&'a FlavorFile<'a>>,
 }
 
@@ -101,14 +103,16 @@ struct Image<'a> {
 #[derive(Debug)]
 struct FlavorFile<'a> {
     flavor: &'a Flavor,
+    quoted: Quoted<'a>,
     specs: FlavorSpecs,
 }
 
 /// Judges every image of a manifest, and the flavor where one is given.
 pub fn lint(document: &Document, flavor: Option<&Flavor>) -> Vec<Finding> {
     let flavor = flavor.map(FlavorFile::of);
+    let quoted = Quoted::new(&document.path, &document.text);
     let images: Vec<Image<'_>> =
-        document.images.iter().map(|claims| Image::of(document, claims, flavor.as_ref())).collect();
+        document.images.iter().map(|claims| Image::of(document, claims, &quoted, flavor.as_ref())).collect();
     let broken = |rule: &Rule| -> Vec<Evidence> {
         match rule.run {
             Run::Image(run) => images.iter().flat_map(|image| image.placed(run(image))).collect(),
@@ -137,14 +141,19 @@ impl Rule {
 }
 
 impl<'a> Image<'a> {
-    fn of(document: &'a Document, claims: &'a Claims, flavor: Option<&'a FlavorFile<'a>>) -> Self {
+    fn of(
+        document: &'a Document,
+        claims: &'a Claims,
+        quoted: &'a Quoted<'a>,
+        flavor: Option<&'a FlavorFile<'a>>,
+    ) -> Self {
         let sent: Vec<(&str, String)> = claims
             .properties
             .iter()
             .filter_map(|claim| Some((claim.key.as_str(), claim.sent(document.typing)?)))
             .collect();
         let (props, rejected) = ImageProps::from_pairs(sent.iter().map(|(key, value)| (*key, value.as_str())));
-        Self { document, claims, props, rejected, flavor }
+        Self { document, claims, props, rejected, quoted, flavor }
     }
 
     /// Each property that is sent, with its text; of repetitions the last.
@@ -170,7 +179,7 @@ impl<'a> Image<'a> {
 
     /// Evidence at a claim, with its line and what is meant in it.
     fn at(&self, claim: &Claim, found: impl Into<String>) -> Evidence {
-        quote::at(&self.document.path, &self.document.text, claim, found.into())
+        self.quoted.at(claim, found.into())
     }
 
     /// Evidence at the field's claim, or at the image.
@@ -204,11 +213,15 @@ impl<'a> FlavorFile<'a> {
     fn of(flavor: &'a Flavor) -> Self {
         let sent = |claim: &Claim| Some((claim.key.clone(), claim.sent(Typing::Lower)?));
         let specs = flavor.extra_specs.iter().filter_map(sent).collect();
-        Self { flavor, specs: FlavorSpecs { vcpus: flavor.vcpus, memory: flavor.ram, specs } }
+        Self {
+            flavor,
+            quoted: Quoted::new(&flavor.path, &flavor.text),
+            specs: FlavorSpecs { vcpus: flavor.vcpus, memory: flavor.ram, specs },
+        }
     }
 
     fn at(&self, claim: &Claim, found: impl Into<String>) -> Evidence {
-        quote::at(&self.flavor.path, &self.flavor.text, claim, found.into())
+        self.quoted.at(claim, found.into())
     }
 }
 

@@ -170,7 +170,8 @@ pub(super) fn misspelt(key: &str) -> Option<String> {
     let shared =
         |name: &str| ["hw_", "img_", "os_"].iter().any(|stem| name.starts_with(stem) && plain.starts_with(stem));
     let all = names().flat_map(|entry| entry.aliases.iter().chain([&entry.name])).map(String::as_str);
-    let near = nearest::nearest(&plain, all)?;
+    let alike = all.filter(|name| name.len().abs_diff(plain.len()) <= 2);
+    let near = nearest::nearest(&plain, alike)?;
     let most = if shared(near) && near.len() >= 8 { 2 } else { 1 };
     (plain.len() >= 6 && nearest::distance(&plain, near) <= most).then(|| near.to_owned())
 }

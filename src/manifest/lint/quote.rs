@@ -6,17 +6,32 @@ use crate::verdict::Evidence;
 /// Bytes of a line that is quoted; JSON on one line may have megabytes.
 const MAX_LINE: usize = 160;
 
-/// Evidence at a claim: its line as it stands, and the value, or the key, underlined in it.
-pub(super) fn at(path: &str, text: &str, claim: &Claim, found: String) -> Evidence {
-    let evidence = Evidence::at(path, found);
-    let Some(number) = claim.line else { return evidence };
-    let evidence = evidence.line(number);
-    let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    let line = index.and_then(|index| text.lines().nth(index)).filter(|line| line.len() <= MAX_LINE);
-    let Some(line) = line else { return evidence };
-    match mark(line, claim) {
-        Some(mark) => evidence.marking(line, mark),
-        None => evidence,
+/// Bytes of a file of which lines are quoted; a larger one is no text for people.
+const MAX_FILE: usize = 1 << 20;
+
+/// A file with its lines.
+#[derive(Debug)]
+pub(super) struct Quoted<'a> {
+    path: &'a str,
+    lines: Vec<&'a str>,
+}
+
+impl<'a> Quoted<'a> {
+    pub(super) fn new(path: &'a str, text: &'a str) -> Self {
+        Self { path, lines: if text.len() <= MAX_FILE { text.lines().collect() } else { Vec::new() } }
+    }
+
+    /// Evidence at a claim: its line as it stands, and the value, or the key, underlined in it.
+    pub(super) fn at(&self, claim: &Claim, found: String) -> Evidence {
+        let evidence = Evidence::at(self.path, found);
+        let Some(number) = claim.line else { return evidence };
+        let evidence = evidence.line(number);
+        let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let line = index.and_then(|index| self.lines.get(index)).filter(|line| line.len() <= MAX_LINE);
+        match line.and_then(|line| Some((line, mark(line, claim)?))) {
+            Some((line, mark)) => evidence.marking(*line, mark),
+            None => evidence,
+        }
     }
 }
 

@@ -27,9 +27,10 @@ pub const MAX_PROPERTIES: usize = 128;
 /// NUMA nodes that Nova looks for in names (`ImageMetaProps.NUMA_NODES_MAX`).
 pub const MAX_NODES: usize = 128;
 
-/// Fields of Glance that are reserved: to send one is answered with 403 (`glance/api/v2/images.py`, `_reserved_properties`).
-pub const RESERVED: &[&str] = &["deleted", "deleted_at", "location", "locations", "owner_is_tenant"];
-/// Fields that only Glance writes: to send one is answered with 403 (`_readonly_properties`).
+/// Fields of Glance that are reserved: to send one is answered with 403 (`_reserved_properties` of
+/// `glance/api/v2/images.py` and `glance/domain/__init__.py`).
+pub const RESERVED: &[&str] = &["deleted", "deleted_at", "location", "locations"];
+/// Fields that only Glance writes: to send one is answered with 403 (`_disallowed_properties`, `_readonly_properties`).
 pub const READ_ONLY: &[&str] = &[
     "checksum",
     "created_at",
@@ -176,7 +177,7 @@ pub enum Effect {
     /// It does what it says.
     #[default]
     Yes,
-    /// Only with VMware.
+    /// Only with `VMware`.
     Vmware,
     /// Only by its older name, which is what the code asks for.
     OldName,
