@@ -134,14 +134,14 @@ fn spec_parts(spec: &Spec) -> Vec<Part> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explain;
+    use crate::report::explain;
     use super::*;
 
     #[test]
     fn every_word_has_its_page() {
         let mut count = 0_usize;
         for name in names() {
-            let text = explain::explain(name).unwrap_or_else(|_| panic!("{name}"));
+            let text = explain(name).unwrap_or_else(|_| panic!("{name}"));
             assert!(!text.contains(":  ") && !text.contains(": \n") && text.lines().count() > 3, "{text}");
             count = count.saturating_add(1);
         }
