@@ -1,6 +1,8 @@
 //! The command line: lists the commands, no logic.
 
-use crate::command::{EXIT_CODES, check, checks, completions, explain, features, initrd, inspect, man, properties};
+use crate::command::{
+    EXIT_CODES, check, checks, completions, explain, features, initrd, inspect, lint, man, properties,
+};
 use clap::{Parser, Subcommand};
 
 /// Will this Linux image boot and behave in OpenStack, and which Glance properties has it earned?
@@ -21,6 +23,8 @@ pub enum Command {
     Properties(properties::Args),
     /// Tell which features an image is ready for, and what else each takes
     Features(features::Args),
+    /// Judge manifests and flavors without an image: what Glance or Nova would refuse or silently ignore
+    Lint(lint::Args),
     /// Print the facts of an image as JSON
     Inspect(inspect::Args),
     /// Look into initrd files: segments, modules, the four virtio drivers

@@ -18,6 +18,12 @@ pub const MAX_PATH: usize = 4096;
 /// Components in one path; real trees stay below 20.
 pub const MAX_DEPTH: usize = 64;
 
+/// Bytes of a manifest: a catalogue of 10 000 images, as `GET /v2/images` writes it, has 15 MB.
+pub const MAX_MANIFEST: u64 = 64 * MIB;
+
+/// Properties of one image, or extra specs of one flavor, in a manifest: 32 times what Glance takes.
+pub const MAX_CLAIMS: usize = 4096;
+
 /// The bounds that a user may change; [`Limits::default`] suits real cloud images with an order of magnitude to spare.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

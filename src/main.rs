@@ -17,6 +17,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => command::check::run(&args),
         Command::Properties(args) => command::properties::run(&args),
         Command::Features(args) => command::features::run(&args),
+        Command::Lint(args) => command::lint::run(&args),
         Command::Inspect(args) => command::inspect::run(&args),
         Command::Initrd(args) => command::initrd::run(&args),
         Command::Checks(args) => command::checks::run(&args),

@@ -9,6 +9,7 @@ mod images;
 pub mod initrd;
 pub mod inspect;
 mod judging;
+pub mod lint;
 pub mod man;
 mod output;
 pub mod properties;

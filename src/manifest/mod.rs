@@ -10,6 +10,7 @@ mod image_manager;
 pub mod json;
 mod json_patch;
 mod openstack_cli;
+pub mod lint;
 mod packer;
 pub mod policy;
 mod quote;

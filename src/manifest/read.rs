@@ -3,6 +3,7 @@
 use super::{Claim, ClaimValue, Claims, Document, Flavor, Typing, json};
 use super::{ansible, heat, image_manager, json_patch, packer, shell, terraform, zuul};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::MAX_CLAIMS;
 
 /// A format that is read.
 #[derive(Debug)]
@@ -91,6 +92,8 @@ pub fn read(path: &str, text: &str, format: Option<&str>) -> Result<Document> {
     };
     let reader = reader.map_err(|error| error.at(path))?;
     let mut document = (reader.read)(text).map_err(|error| error.at(path))?;
+    let most = document.images.iter().map(|claims| claims.properties.len()).max().unwrap_or(0);
+    within("properties of an image", most).map_err(|error| error.at(path))?;
     path.clone_into(&mut document.path);
     text.clone_into(&mut document.text);
     document.format = reader.name;
@@ -117,6 +120,14 @@ fn unknown(readers: impl Iterator<Item = &'static Reader>) -> Error {
     let names: Vec<&str> = readers.map(|reader| reader.name).collect();
     Error::unsupported("manifest", "its format is not known")
         .help(format!("name the format with --from; these are read: {}", names.join(", ")))
+}
+
+/// Rules compare properties with one another: there must not be more than can be compared.
+fn within(what: &str, count: usize) -> Result<()> {
+    if count <= MAX_CLAIMS {
+        return Ok(());
+    }
+    Err(Error::too_large(what, format!("{count} of them, the limit MAX_CLAIMS is {MAX_CLAIMS}")))
 }
 
 fn read_glance(text: &str) -> Result<Document> {
@@ -201,10 +212,11 @@ pub fn read_flavor(path: &str, text: &str) -> Result<Flavor> {
     };
     let named = |entry: &&json::Entry| FLAVOR_FIELDS.contains(&entry.key.as_str());
     let extra_specs = match specs {
-        Some(json::Node::Map(entries)) => entries.iter().map(claim).collect(),
+        Some(json::Node::Map(entries)) => entries.iter().map(claim).collect::<Vec<_>>(),
         Some(_) => return Err(shape("an object of extra specs; use openstackclient 4 or later").at(path)),
         None => node.entries().iter().filter(|entry| !named(entry)).map(claim).collect(),
     };
+    within("extra specs of a flavor", extra_specs.len()).map_err(|error| error.at(path))?;
     Ok(Flavor {
         path: path.to_owned(),
         name: node.get("name").and_then(|name| Claim::new("name", name.claim_value(), None).sent(Typing::Strict)),

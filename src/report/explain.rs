@@ -4,6 +4,7 @@ use super::feature_page;
 use crate::verdict::Weight;
 use crate::verdict::check::{self, CHECKS, COMING, Check};
 use crate::verdict::feature::{self, FEATURES};
+use crate::verdict::nearest::nearest;
 use crate::verdict::profile::{self, PROFILES, Profile};
 use crate::verdict::property::{self, PROPERTIES, Property, Values};
 use std::fmt::Write as _;
@@ -77,7 +78,10 @@ pub fn page(name: &str) -> Result<Page, NotKnown> {
     if let Some(id) = COMING.iter().find(|id| **id == name) {
         return Ok(Page { name: id, summary: "not checked by this version", parts: Vec::new() });
     }
-    let keys = PROPERTIES.iter().map(|property| property.key);
+    if let Some(page) = super::vocabulary::page(name) {
+        return Ok(page);
+    }
+    let keys = PROPERTIES.iter().map(|property| property.key).chain(super::vocabulary::names());
     let features = FEATURES.iter().map(|feature| feature.name);
     Err(NotKnown { nearest: nearest(name, CHECKS.iter().map(|check| check.id).chain(keys).chain(features)) })
 }
@@ -166,6 +170,7 @@ fn property_page(first: &'static Property, rows: &[&'static Property]) -> Page {
         parts.push(Part { rows: mends, ..part("fix of what earns it", "") });
     }
     parts.push(part("values", values(first)));
+    parts.extend(super::vocabulary::parts(first.key));
     parts.push(part("source", first.source));
     Page { name: first.key, summary: first.summary, parts }
 }
@@ -178,28 +183,6 @@ fn values(property: &Property) -> String {
         Values::Yes(spelled) => spelled.to_owned(),
         Values::OneOf(values) => values.join(", "),
     }
-}
-
-/// The name with the fewest edits, if it takes no more than a third of its letters.
-pub fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let nearest = names.into_iter().map(|known| (distance(name, known), known)).min()?;
-    (nearest.0.saturating_mul(3) <= nearest.1.len()).then_some(nearest.1)
-}
-
-/// Levenshtein's distance, in characters; of the first 64, which is longer than any name.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().take(64).enumerate() {
-        let mut next = vec![i.saturating_add(1)];
-        for ((to, above), diagonal) in b.iter().zip(row.iter().skip(1)).zip(&row) {
-            let left = next.last().copied().unwrap_or(0);
-            let replaced = diagonal.saturating_add(usize::from(from != *to));
-            next.push(replaced.min(above.saturating_add(1)).min(left.saturating_add(1)));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -236,13 +219,6 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(explain(name), Err(NotKnown { nearest: expected }), "{name}");
-        }
-    }
-
-    #[test]
-    fn distances() {
-        for (a, b, expected) in [("", "abc", 3), ("abc", "abc", 0), ("kitten", "sitting", 3), ("ab", "ba", 2)] {
-            assert_eq!(distance(a, b), expected, "{a} {b}");
         }
     }
 }

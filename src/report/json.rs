@@ -1,12 +1,14 @@
 //! `bootworthy.report/1`: one object for one image, an array in order for several.
 
 use super::{Format, Style};
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::guest::OsRelease;
 use crate::manifest::ascii_json;
 use crate::verdict::profile::Severity;
 use crate::verdict::property::Earned;
-use crate::verdict::{Evidence, FeatureState, Finding, Ignore, Outcome, Packaged, Remark, Report, Summary, Word};
+use crate::verdict::{
+    Evidence, FeatureState, Finding, Ignore, Outcome, Packaged, Remark, Report, Subject, Summary, Word,
+};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -38,6 +40,33 @@ struct JsonReport<'a> {
     remarks: Vec<JsonRemark<'a>>,
     error: Option<JsonError<'a>>,
     summary: Summary,
+}
+
+/// `bootworthy.lint/1`: a manifest has findings alone.
+#[derive(Serialize)]
+struct JsonLint<'a> {
+    schema: &'static str,
+    tool: Tool,
+    manifest: JsonManifest<'a>,
+    result: Outcome,
+    checks: Vec<JsonCheck<'a>>,
+    error: Option<JsonError<'a>>,
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct JsonManifest<'a> {
+    path: &'a str,
+    format: &'a str,
+    images: usize,
+}
+
+/// One report, in the shape of its subject.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shape<'a> {
+    Image(Box<JsonReport<'a>>),
+    Manifest(Box<JsonLint<'a>>),
 }
 
 #[derive(Serialize)]
@@ -150,7 +179,11 @@ struct JsonError<'a> {
 }
 
 fn write(reports: &[Report], _: Style) -> String {
-    let shapes: Vec<JsonReport<'_>> = reports.iter().map(shape).collect();
+    let shape = |report| match manifest(report) {
+        Some(manifest) => Shape::Manifest(Box::new(manifest)),
+        None => Shape::Image(Box::new(shape(report))),
+    };
+    let shapes: Vec<Shape<'_>> = reports.iter().map(shape).collect();
     let text = match shapes.as_slice() {
         [one] => serde_json::to_string_pretty(one),
         all => serde_json::to_string_pretty(all),
@@ -171,12 +204,37 @@ fn write_lines(reports: &[Report], _: Style) -> String {
     reports.iter().map(line).collect()
 }
 
+const TOOL: Tool = Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+
+fn manifest(report: &Report) -> Option<JsonLint<'_>> {
+    let Subject::Manifest { format, images } = report.subject else { return None };
+    Some(JsonLint {
+        schema: "bootworthy.lint/1",
+        tool: TOOL,
+        manifest: JsonManifest { path: &report.path, format, images },
+        result: report.result,
+        checks: report.checks.iter().map(check).collect(),
+        error: report.error.as_ref().map(error),
+        summary: report.summary(),
+    })
+}
+
+fn error(error: &Error) -> JsonError<'_> {
+    JsonError {
+        kind: error.kind,
+        what: &error.what,
+        path: error.path.as_deref(),
+        cause: error.cause.as_deref(),
+        help: error.help.as_deref(),
+    }
+}
+
 fn shape(report: &Report) -> JsonReport<'_> {
     let guest = report.guest.as_ref();
     let image = guest.and_then(|guest| guest.image.known());
     JsonReport {
         schema: "bootworthy.report/1",
-        tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+        tool: TOOL,
         profile: report.profile,
         config: report.config.as_deref(),
         image: JsonImage {
@@ -202,13 +260,7 @@ fn shape(report: &Report) -> JsonReport<'_> {
         boots: report.buses.iter().map(|bus| JsonBoot { bus: bus.name, verdict: bus.boots }).collect(),
         features: report.features.iter().map(feature).collect(),
         remarks: report.remarks.iter().map(remark).collect(),
-        error: report.error.as_ref().map(|error| JsonError {
-            kind: error.kind,
-            what: &error.what,
-            path: error.path.as_deref(),
-            cause: error.cause.as_deref(),
-            help: error.help.as_deref(),
-        }),
+        error: report.error.as_ref().map(error),
         summary: report.summary(),
     }
 }

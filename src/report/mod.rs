@@ -13,9 +13,11 @@ mod markdown;
 mod sarif;
 mod size;
 mod text;
+mod vocabulary;
 
+pub use crate::verdict::nearest::nearest;
 pub use escape::{escape, escape_lines};
-pub use explain::{NotKnown, Page, Part, explain, list_checks, list_properties, nearest, page};
+pub use explain::{NotKnown, Page, Part, explain, list_checks, list_properties, page};
 pub use feature_page::list_features;
 pub use features::{FORMATS as FEATURE_FORMATS, FeatureFormat, Sheet};
 pub use size::human;

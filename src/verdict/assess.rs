@@ -89,9 +89,26 @@ pub struct Summary {
     pub not_applicable: usize,
 }
 
+/// What a report is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Subject {
+    /// An image, of which facts are known.
+    #[default]
+    Image,
+    /// A manifest with properties; no image was looked at.
+    Manifest {
+        /// The format that it was read as.
+        format: &'static str,
+        /// The images that it describes.
+        images: usize,
+    },
+}
+
 /// Everything that is said of one image.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// What it is about; a manifest has findings alone.
+    pub subject: Subject,
     /// The profile's name.
     pub profile: &'static str,
     /// The image as the user named it.
@@ -141,6 +158,7 @@ pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) ->
     let demand = demand(&forced).map(|judgement| self::finding(&DEMAND, &judgement, Severity::Error, &guest));
     checks.extend(demand);
     Report {
+        subject: Subject::Image,
         profile: profile.name,
         path: path.to_owned(),
         result: outcome(&checks, profile.fail_on.min(options.fail_on)),
@@ -163,6 +181,7 @@ impl Report {
     /// The report of an image that could not be inspected: it keeps its place.
     pub fn unreadable(path: &str, error: Error, profile: &Profile) -> Self {
         Self {
+            subject: Subject::Image,
             profile: profile.name,
             path: path.to_owned(),
             guest: None,
@@ -176,6 +195,40 @@ impl Report {
             features: Vec::new(),
             not_checked: COMING,
             error: Some(error),
+            config: None,
+            remarks: Vec::new(),
+        }
+    }
+
+    /// The report of a manifest: what its rules found, or why it could not be read. Nothing found is fit.
+    pub fn of_manifest(
+        path: &str,
+        subject: Subject,
+        checks: Vec<Finding>,
+        fail_on: Severity,
+        error: Option<Error>,
+    ) -> Self {
+        let fails = checks.iter().any(|finding| finding.severity != Severity::Off && finding.severity >= fail_on);
+        let result = match (&error, fails) {
+            (Some(_), _) => Outcome::Unknown,
+            (None, true) => Outcome::Unfit,
+            (None, false) => Outcome::Fit,
+        };
+        Self {
+            subject,
+            profile: "",
+            path: path.to_owned(),
+            guest: None,
+            result,
+            table: BootTable::default(),
+            checks,
+            earned: Vec::new(),
+            withheld: Vec::new(),
+            buses: Vec::new(),
+            features: Vec::new(),
+            not_checked: &[],
+            error,
+            fail_on,
             config: None,
             remarks: Vec::new(),
         }

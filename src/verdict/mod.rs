@@ -3,6 +3,7 @@
 pub mod boot;
 pub mod check;
 pub mod feature;
+pub mod nearest;
 pub mod profile;
 pub mod property;
 mod agent;
@@ -18,7 +19,7 @@ mod unit;
 mod view;
 mod watchdog;
 
-pub use assess::{BusState, FeatureState, Finding, Outcome, Report, Summary, assess, exit_code};
+pub use assess::{BusState, FeatureState, Finding, Outcome, Report, Subject, Summary, assess, exit_code};
 pub use boot::{BootRow, BootTable};
 pub use tally::Tally;
 pub use view::{FactName, Lookup, View};

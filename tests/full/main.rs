@@ -5,12 +5,15 @@
 
 mod boot;
 mod build;
+#[path = "../oracles/mod.rs"]
+mod cases;
 #[path = "../integration/common.rs"]
 mod common;
 #[path = "../integration/hostile_manifests.rs"]
 mod hostile_manifests;
 mod loaders;
 mod manifests;
+mod oracles;
 mod scs;
 #[path = "../integration/sheet.rs"]
 mod sheet;

@@ -236,7 +236,7 @@ fn an_overlay_is_refused_until_its_base_is_named() {
 #[test]
 fn help_fits_a_screen_and_begins_with_an_example() {
     assert!(bootworthy(["--help"]).stdout.lines().count() <= 30);
-    for name in ["check", "properties", "inspect", "initrd", "explain"] {
+    for name in ["check", "properties", "lint", "inspect", "initrd", "explain"] {
         let help = bootworthy([name, "--help"]).stdout;
         assert!(help.starts_with("Example: bootworthy ") && help.lines().count() <= 55, "{help}");
     }

@@ -10,6 +10,8 @@
     reason = "test code"
 )]
 
+#[path = "../oracles/mod.rs"]
+mod cases;
 mod checks;
 mod cli;
 mod common;
@@ -22,8 +24,10 @@ mod hostile_manifests;
 mod images;
 mod layers;
 mod layouts;
+mod lint;
 mod loaders;
 mod manifests;
+mod oracles;
 mod readers_disk;
 mod readers_guest;
 mod readers_initrd;

@@ -7,7 +7,7 @@ pub(super) mod paint;
 use super::{Format, Style, Verbosity, escape};
 use crate::error::Error;
 use crate::verdict::profile::Severity;
-use crate::verdict::{Evidence, Finding, Outcome, Report, Word};
+use crate::verdict::{Evidence, Finding, Outcome, Report, Subject, Word};
 use paint::{Colour, Page};
 
 pub(super) const FORMAT: Format = Format { name: "text", summary: "for people", write, is_appended: false };
@@ -30,6 +30,9 @@ fn write_report(page: &mut Page, report: &Report, verbosity: Verbosity) {
     if let Some(error) = &report.error {
         return write_error(page, report, error);
     }
+    if let Subject::Manifest { format, images } = report.subject {
+        return write_manifest(page, report, (format, images), verbosity);
+    }
     if verbosity != Verbosity::Quiet {
         header::write(page, report);
         write_findings(page, report, verbosity);
@@ -37,6 +40,26 @@ fn write_report(page: &mut Page, report: &Report, verbosity: Verbosity) {
         write_properties(page, report);
     }
     write_closing(page, report, verbosity);
+}
+
+/// A manifest has findings alone; its notes are told as well, for nothing else is.
+fn write_manifest(page: &mut Page, report: &Report, (format, images): (&str, usize), verbosity: Verbosity) {
+    let images = format!("{images} {}", if images == 1 { "image" } else { "images" });
+    if verbosity != Verbosity::Quiet {
+        page.line(&format!("{}  {format} · {images}", escape(&report.path)));
+        write_findings(page, report, Verbosity::Verbose);
+        page.line("");
+    }
+    let count = |severity| report.checks.iter().filter(|finding| finding.severity == severity).count();
+    let parts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
+    let counted = parts.map(|(severity, word)| (count(severity), word)).into_iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counted.map(|(n, word)| format!("{n} {word}{}", if n == 1 { "" } else { "s" })).collect();
+    let text = if counts.is_empty() { "nothing found".to_owned() } else { counts.join(", ") };
+    let colour = if report.result == Outcome::Fit { Colour::Green } else { Colour::Red };
+    page.line(&format!("{}: {}", escape(&report.path), page.painted(colour, &text)));
+    if let Some(first) = report.checks.iter().find(|_| verbosity != Verbosity::Quiet) {
+        page.line(&format!("bootworthy explain {} tells more", first.id));
+    }
 }
 
 fn write_error(page: &mut Page, report: &Report, error: &Error) {

@@ -9,6 +9,7 @@ mod drivers;
 mod firmware;
 mod network;
 mod os;
+pub mod vocabulary;
 mod watchdog;
 
 pub use choice::{ACTIONS, Choice, Refusal, Set, Wish};

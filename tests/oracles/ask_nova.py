@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Nova's own answers. Standard input: one JSON object with lists of cases; standard output: one with lists of answers.
+
+properties  [key, value]                        ImageMetaProps.from_dict({key: value}): "field=value ...", "-" or "!"
+specs       [name, value]                       extra_specs.validators.validate: "ok" or "!"
+pairs       {vcpus, memory, specs, properties}  functions of nova.virt.hardware: {function: exception}
+guests      the same                            LibvirtDriver._get_guest_config: exception, or ""
+
+Needs nova==34.0.0, and for guests what its unit tests import: ddt oslotest requests-mock testtools wsgi-intercept
+testscenarios testresources."""
+import json
+import sys
+import unittest
+import warnings
+
+warnings.filterwarnings("ignore")
+cases = json.load(sys.stdin)
+sys.argv = sys.argv[:1]
+
+from nova import exception, objects  # noqa: E402
+
+objects.register_all()
+
+from nova.api.validation.extra_specs import validators  # noqa: E402
+from nova.objects import ImageMeta, ImageMetaProps  # noqa: E402
+from nova.virt import hardware  # noqa: E402
+
+
+def shown(value):
+    if isinstance(value, list):
+        parts = [hardware.format_cpu_spec(part) if isinstance(part, set) else str(part) for part in value]
+        return "[" + ";".join(parts) + "]"
+    return str(value)
+
+
+def of_property(case):
+    key, value = case
+    try:
+        props = ImageMetaProps.from_dict({key: value})
+    except Exception:
+        return "!"
+    fields = sorted(field for field in props.fields if props.obj_attr_is_set(field))
+    return " ".join(f"{field}={shown(getattr(props, field))}" for field in fields) or "-"
+
+
+def of_spec(case):
+    try:
+        validators.validate(*case)
+    except exception.ValidationError:
+        return "!"
+    return "ok"
+
+
+FLAVOR_IMAGE = """get_packed_virtqueue_constraint get_mem_encryption_constraint get_pmu_constraint
+get_number_of_serial_ports get_realtime_cpu_constraint get_cpu_topology_constraints get_vif_multiqueue_constraint
+numa_get_constraints get_pci_numa_policy_constraint get_secure_boot_constraint get_vtpm_constraint
+get_maxphysaddr_mode get_ephemeral_encryption_constraint get_ephemeral_encryption_format get_sound_model
+get_usb_model get_redirected_usb_ports""".split()
+
+
+def flavor_and_image(case):
+    flavor = objects.Flavor(name="f", vcpus=case["vcpus"], memory_mb=case["memory"], root_gb=1,
+                            extra_specs=dict(case["specs"]))
+    image = ImageMeta.from_dict({"name": "i", "id": "155d900f-4e14-4e4c-a73d-069cbf4541e6",
+                                 "disk_format": "qcow2", "properties": dict(case["properties"])})
+    return flavor, image
+
+
+def of_pair(case):
+    flavor, image = flavor_and_image(case)
+    refused = {}
+    for name in FLAVOR_IMAGE:
+        try:
+            getattr(hardware, name)(flavor, image)
+        except Exception as error:
+            refused[name] = type(error).__name__
+    return refused
+
+
+def of_guests(guests):
+    if not guests:
+        return []
+    from nova.tests.unit.virt.libvirt import test_driver
+    from nova.virt import fake
+    from nova.virt.libvirt import blockinfo, driver
+
+    class Guest(test_driver.LibvirtConnTestCase):
+        case = None
+
+        def runTest(self):
+            self.flags(virt_type="kvm", group="libvirt")
+            flavor, image = flavor_and_image(self.case)
+            instance = objects.Instance(**self.test_instance)
+            instance.flavor.vcpus = instance.vcpus = flavor.vcpus
+            instance.flavor.extra_specs = flavor.extra_specs
+            instance.os_type = self.case["properties"].get("os_type")
+            instance.system_metadata = {"vtpm_secret_uuid": image.id}
+            try:
+                made = driver.LibvirtDriver(fake.FakeVirtAPI(), True)
+                made._host._supports_uefi = True
+                disks = blockinfo.get_disk_info("kvm", instance, image)
+                made._get_guest_config(instance, test_driver._fake_network_info(self), image, disks,
+                                       context=self.context).to_xml()
+                answer = ""
+            except Exception as error:
+                answer = type(error).__name__
+            answers.append(answer)
+
+    # The test may run as a copy of itself (testscenarios): the answers stand outside of it.
+    answers = []
+    for count, case in enumerate(guests, 1):
+        guest = Guest()
+        guest.case = case
+        result = unittest.TestResult()
+        guest.run(result)
+        if len(answers) != count:
+            sys.exit("the harness failed: " + "".join(text for _, text in result.errors + result.failures)[-2000:])
+    return answers
+
+
+answers = {
+    "properties": [of_property(case) for case in cases.get("properties", [])],
+    "specs": [of_spec(case) for case in cases.get("specs", [])],
+    "pairs": [of_pair(case) for case in cases.get("pairs", [])],
+    "guests": of_guests(cases.get("guests", [])),
+}
+json.dump(answers, sys.__stdout__)
