@@ -134,8 +134,8 @@ fn spec_parts(spec: &Spec) -> Vec<Part> {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::explain;
     use super::*;
+    use crate::report::explain;
 
     #[test]
     fn every_word_has_its_page() {
