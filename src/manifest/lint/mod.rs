@@ -241,7 +241,7 @@ mod tests {
                 assert!(text.ends_with('.') && text.len() > 20, "{}: {text}", found.id);
             }
             assert!(!found.summary.is_empty() && !found.source.is_empty(), "{}", found.id);
-            assert!(rule(found.id).is_some_and(|known| std::ptr::eq(known, found)));
+            assert!(rule(found.id).is_some_and(|known| known.summary == found.summary));
         }
     }
 }

@@ -255,9 +255,9 @@ pub fn property(name: &str) -> Option<&'static Entry> {
     PROPERTIES.iter().find(is_named)
 }
 
-/// The row of an extra spec's name.
+/// The row of an extra spec's name, or of the name that the row itself has: `hw:numa_mem.0`, `hw:numa_mem.N`.
 pub fn extra_spec(name: &str) -> Option<&'static Spec> {
-    SPECS.specs.iter().find(|spec| specs::is_named(spec, name))
+    SPECS.specs.iter().find(|spec| spec.name == name || specs::is_named(spec, name))
 }
 
 #[cfg(test)]
