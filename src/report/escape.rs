@@ -28,7 +28,7 @@ fn defuse(text: String) -> String {
     }
     let mut defused = first.to_owned();
     for part in parts {
-        let word = part.trim_start_matches(|character: char| character.is_ascii_alphanumeric());
+        let word = part.trim_start_matches('#').trim_start_matches(|character: char| character.is_ascii_alphanumeric());
         defused.push_str(if word.starts_with('[') { "#\\u{23}" } else { "##" });
         defused.push_str(part);
     }
@@ -69,7 +69,7 @@ mod tests {
             ("\u{e0041}", "\\u{e0041}"),
             ("\u{7f}\u{8}", "\\u{7f}\\u{8}"),
             ("## title, a##b, x##", "## title, a##b, x##"),
-            ("a ##[error]b ###vso[c]", "a #\\u{23}[error]b ##\\u{23}vso[c]"),
+            ("a ##[error]b ###vso[c]", "a #\\u{23}[error]b #\\u{23}#vso[c]"),
             ("", ""),
         ] {
             assert_eq!(escape(text), escaped, "{text:?}");
