@@ -20,10 +20,10 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Judging")]
 pub(super) struct Judging {
     /// What counts as an error: openstack (the default) requires virtio-scsi, guest-agent and watchdog; bootable nothing; strict counts warnings too
-    #[arg(long, value_name = "PROFILE", value_parser = PossibleValuesParser::new(PROFILES.iter().map(|profile| profile.name)))]
+    #[arg(long, value_name = "PROFILE", hide_possible_values = true, value_parser = PossibleValuesParser::new(PROFILES.iter().map(|profile| profile.name)))]
     profile: Option<String>,
-    /// A feature that must be there, besides the profile's (repeatable)
-    #[arg(long, value_name = "FEATURE", value_parser = PossibleValuesParser::new(feature::requirable().map(|feature| feature.name)))]
+    /// A feature that must be there, besides the profile's: see `bootworthy features` (repeatable)
+    #[arg(long, value_name = "FEATURE", hide_possible_values = true, value_parser = PossibleValuesParser::new(feature::requirable().map(|feature| feature.name)))]
     require: Vec<String>,
     /// A module that must be in the initrd even where the root tree would do (repeatable)
     #[arg(long, value_name = "MODULE")]
@@ -71,7 +71,7 @@ struct Source {
     /// Read no configuration
     #[arg(long)]
     no_config: bool,
-    /// The day that decides which exceptions have expired; else `SOURCE_DATE_EPOCH`, else the clock
+    /// The day on which exceptions expire; else `SOURCE_DATE_EPOCH`, else the clock
     #[arg(long, value_name = "YYYY-MM-DD")]
     today: Option<String>,
 }

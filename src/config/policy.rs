@@ -151,9 +151,11 @@ fn is_link(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    type Table = (fn(&str) -> bool, &'static [(&'static str, bool)]);
+
     #[test]
     fn values_that_are_told_apart() {
-        let tables: [(fn(&str) -> bool, &[(&str, bool)]); 3] = [
+        let tables: [Table; 3] = [
             (
                 is_validity,
                 &[

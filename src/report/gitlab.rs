@@ -2,7 +2,6 @@
 
 use super::issue::{Issue, fingerprints, issues};
 use super::{Format, Style, escape};
-use crate::manifest::ascii_json;
 use crate::verdict::Report;
 use crate::verdict::profile::Severity;
 use serde_json::{Value, json};
@@ -15,7 +14,7 @@ fn write(reports: &[Report], _: Style) -> String {
         rows.extend(issues(report).iter().zip(prints).map(|(issue, print)| row(report, issue, &print)));
     }
     // A value can always be written.
-    ascii_json(&serde_json::to_string_pretty(&rows).unwrap_or_default()) + "\n"
+    super::json::quiet(&serde_json::to_string_pretty(&rows).unwrap_or_default()) + "\n"
 }
 
 fn row(report: &Report, issue: &Issue<'_>, fingerprint: &str) -> Value {

@@ -194,7 +194,7 @@ fn write(reports: &[Report], _: Style) -> String {
 
 /// ASCII, and no `##[command]` in the log of a job ([`super::escape`]): two of them stand next to each other only within
 /// strings.
-fn quiet(json: &str) -> String {
+pub(super) fn quiet(json: &str) -> String {
     ascii_json(json).replace("##", "#\\u0023")
 }
 

@@ -2,7 +2,6 @@
 
 use super::issue::{Issue, Place, fingerprints, issues};
 use super::{Format, Style, escape};
-use crate::manifest::ascii_json;
 use crate::verdict::check::{CHECKS, Check, DEMAND, INSPECTED};
 use crate::verdict::profile::{PROFILES, Severity, severity};
 use crate::verdict::{Report, Weight, exit_code};
@@ -42,7 +41,7 @@ fn write(reports: &[Report], _: Style) -> String {
         }],
     });
     // A value can always be written.
-    ascii_json(&serde_json::to_string_pretty(&sarif).unwrap_or_default()) + "\n"
+    super::json::quiet(&serde_json::to_string_pretty(&sarif).unwrap_or_default()) + "\n"
 }
 
 /// What the results refer to; a lint rule or a proof has no page of its own.

@@ -70,7 +70,7 @@ pub(super) const SILENTLY_FALSE: Rule = Rule {
     severity: Severity::Error,
     summary: "Nova takes a value for false without a word",
     why: "Nova reads 1, t, true, on, y and yes as true in any case, and everything else as false.",
-    fix: "Write true or false.",
+    fix: "Write true or false, in these words.",
     source: "oslo_utils/strutils.py, bool_from_string",
     run: Run::Image(|image| {
         let is_false = |key: &str, value: &str| matches!(judge(key, value), Judged::SilentlyFalse(_));

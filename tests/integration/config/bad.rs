@@ -19,7 +19,7 @@ profile = "strict""#, 2, "this is not TOML: duplicate key"),
     (r#"[severity
 fstab-uuid = "note""#, 1, "this is not TOML: unclosed table, expected `]`"),
     (r#"require = "watchdog""#, 1, r#"require: found the text "watchdog", expected a list in [ ]"#),
-    (r#"require = ["watchdog", "gest-agent"]"#, 1, r#"require: "gest-agent" is none of virtio-scsi, guest-agent, watchdog; did you mean guest-agent?"#),
+    (r#"require = ["watchdog", "gest-agent"]"#, 1, r#"require: "gest-agent" is none of virtio-scsi, discard, guest-agent, multiqueue, watchdog, uefi, secure-boot, config-drive; did you mean guest-agent?"#),
     ("require = [true]", 1, "require: found the word true without quotes, expected a text in quotes"),
     (r#"require_in_initrd = ["virtio_net", "../x"]"#, 1, r#"require_in_initrd: found the text "../x", expected the name of a kernel module, such as virtio_net"#),
     (r#"require_in_initrd = [""]"#, 1, r#"require_in_initrd: found the text "", expected the name of a kernel module, such as virtio_net"#),
