@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// Control characters, direction marks and characters without width become `\u{…}`; a tab becomes a space. Neither can
-/// it be a command to what reads the log of a job: see [`defuse`].
+/// it be a command to what reads the log of a job: see `defuse`.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -86,7 +86,7 @@ fn open(issue: &Issue<'_>, fail_on: Severity) -> Case {
     let mut lines = issue.lines();
     lines.push(format!("why: {}", issue.why));
     lines.extend(issue.fix.iter().flat_map(|fix| fix.lines()).map(|fix| format!("fix: {fix}")));
-    let body = lines.iter().map(|line| xml(line)).collect::<Vec<_>>().join("\n");
+    let body = lines.iter().map(|line| xml_line(line)).collect::<Vec<_>>().join("\n");
     Case { id: issue.id.to_owned(), end, level: issue.level, message: xml(&issue.title), body }
 }
 
@@ -96,7 +96,7 @@ fn settled(finding: &Finding) -> Case {
         Word::NotApplicable => (End::Skipped, finding.reason.as_deref().unwrap_or_default()),
         _ => (End::Passed, ""),
     };
-    let body = finding.evidence.iter().map(|proof| xml(&place(proof).told())).collect::<Vec<_>>().join("\n");
+    let body = finding.evidence.iter().map(|proof| xml_line(&place(proof).told())).collect::<Vec<_>>().join("\n");
     Case { id: finding.id.to_owned(), end, level: finding.severity, message: xml(reason), body }
 }
 
@@ -117,6 +117,12 @@ fn xml(text: &str) -> String {
         }
     }
     xml
+}
+
+/// A line of its own: what GitHub's runner would take for a command, at the beginning of a line alone, is broken.
+fn xml_line(line: &str) -> String {
+    let line = xml(line);
+    line.trim_start().strip_prefix("::").map(|rest| format!(":\\u{{3a}}{rest}")).unwrap_or(line)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub struct Module {
     pub aliases: Vec<String>,
     /// `vermagic=`.
     pub vermagic: String,
-    /// What it is compiled for, from its ELF header, spelled as [`Kernel::architecture`].
+    /// What it is compiled for, from its ELF header, spelled as [`crate::guest::Kernel::architecture`].
     #[serde(default)]
     pub machine: Fact<String>,
     /// Whether modprobe finds it by name: /lib/modules leads to its folder, whose modules.dep.bin names this file and
