@@ -3,6 +3,7 @@
 use crate::common::{bootworthy, tool};
 use serde_json::Value;
 use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -111,6 +112,13 @@ impl Disk {
 
     pub fn append(&self, path: &str, more: &str) {
         self.write(path, self.text(path) + more);
+    }
+
+    /// Replaces a byte of the disk.
+    pub fn poke(&self, at: u64, byte: u8) {
+        let mut disk = fs::OpenOptions::new().write(true).open(&self.path).unwrap();
+        disk.seek(SeekFrom::Start(at)).unwrap();
+        disk.write_all(&[byte]).unwrap();
     }
 
     /// Unpacks the initrd, lets `edit` change the tree, and packs it again by `pack`, a shell pipe's last part.

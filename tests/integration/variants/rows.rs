@@ -454,4 +454,21 @@ pub const ROWS: &[Variant] = &[
         },
         &[("password-unset", "fail")],
     ),
+    row(
+        "a hybrid MBR, which Glance refuses in a raw image",
+        |disk| disk.poke(462 + 4, 0x83),
+        &[("image-format-safe", "fail")],
+    )
+    .withholds(&[
+        "architecture",
+        "hw_disk_bus",
+        "hw_qemu_guest_agent",
+        "hw_scsi_model",
+        "hw_vif_multiqueue_enabled",
+        "hw_watchdog_action",
+        "min_disk",
+        "os_distro",
+        "os_type",
+        "os_version",
+    ]),
 ];
