@@ -381,6 +381,11 @@ pub const ROWS: &[Variant] = &[
     .tells(&["agent-freeze-allowed", "agent-password-allowed"])
     .withholds(&["hw_qemu_guest_agent"]),
     row(
+        "the watchdog's package removed",
+        |disk| disk.replace("/var/lib/dpkg/status", "Package: watchdog\n", "Package: gone\n"),
+        &[("watchdog-installed", "fail")],
+    ),
+    row(
         "the watchdog's device is a comment",
         |disk| disk.replace("/etc/watchdog.conf", "\nwatchdog-device", "\n#watchdog-device"),
         &[("watchdog-armed", "fail"), ("watchdog-single-owner", "n/a")],
