@@ -128,7 +128,7 @@ pub(super) const INERT: Rule = Rule {
     severity: Severity::Note,
     summary: "a property does nothing",
     why: "It is accepted and has no effect on a server under libvirt.",
-    fix: "It can be taken out.",
+    fix: "It can be taken out of the manifest.",
     source: "nova/objects/image_meta.py and every place that reads it, in nova 34.0.0",
     run: Run::Image(|image| {
         let is_vmware = image.props.text("img_hv_type") == Some("vmware");

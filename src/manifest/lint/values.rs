@@ -119,7 +119,7 @@ pub(super) const BLANK: Rule = Rule {
     severity: Severity::Warning,
     summary: "a value has blanks around it",
     why: "Glance keeps them, filters of the scheduler compare them, and the next release may refuse them.",
-    fix: "Take the blanks out.",
+    fix: "Take the blanks out of the value.",
     source: "glance/api/v2/images.py; nova/scheduler/filters/image_props_filter.py",
     run: Run::Image(|image| {
         let is_blank = |(claim, value): &(&Claim, String)| {
