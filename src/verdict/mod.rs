@@ -15,6 +15,7 @@ mod login;
 mod spec;
 mod tally;
 mod trim;
+mod unjudged;
 mod unit;
 mod view;
 mod watchdog;
