@@ -27,7 +27,7 @@ pub(super) struct Images {
     /// Judge saved facts instead of an image (`-` reads standard input)
     #[arg(long, value_name = "FILE", conflicts_with = "images")]
     facts: Option<PathBuf>,
-    /// Backing file of an overlay image, nearest first; what the image names is never opened
+    /// Backing file of an overlay, nearest first; what it names stays shut
     #[arg(long, value_name = "FILE")]
     backing: Vec<PathBuf>,
     /// External data file of a qcow2 image
@@ -36,7 +36,7 @@ pub(super) struct Images {
     /// Partition number of the root file system, when several could be it
     #[arg(long, value_name = "PARTITION")]
     root: Option<u32>,
-    /// Images that are inspected at once; as many as there are processors otherwise
+    /// Images inspected at once; else one per processor
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
     /// Say on standard error what reading cost

@@ -19,10 +19,10 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Judging")]
 pub(super) struct Judging {
-    /// What counts as an error: openstack (the default) requires virtio-scsi, guest-agent and watchdog; bootable nothing; strict counts warnings too
+    /// What counts: openstack (the default), bootable or strict
     #[arg(long, value_name = "PROFILE", hide_possible_values = true, value_parser = PossibleValuesParser::new(PROFILES.iter().map(|profile| profile.name)))]
     profile: Option<String>,
-    /// A feature that must be there, besides the profile's: see `bootworthy features` (repeatable)
+    /// A feature of `bootworthy features` besides (repeatable)
     #[arg(long, value_name = "FEATURE", hide_possible_values = true, value_parser = PossibleValuesParser::new(feature::requirable().map(|feature| feature.name)))]
     require: Vec<String>,
     /// A module that must be in the initrd even where the root tree would do (repeatable)
@@ -34,8 +34,8 @@ pub(super) struct Judging {
     /// Leave a check out of the result (repeatable)
     #[arg(long, value_name = "ID")]
     ignore: Vec<String>,
-    /// Lowest severity that fails the run; error is the default
-    #[arg(long, value_name = "SEVERITY", value_parser = PossibleValuesParser::new(["error", "warning", "note"]))]
+    /// Lowest severity that fails the run: error (the default), warning or note
+    #[arg(long, value_name = "SEVERITY", hide_possible_values = true, value_parser = PossibleValuesParser::new(["error", "warning", "note"]))]
     fail_on: Option<String>,
     #[command(flatten)]
     wishes: Wishes,
@@ -47,8 +47,8 @@ pub(super) struct Judging {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Properties")]
 struct Wishes {
-    /// Which properties are looked at; recommended is the default
-    #[arg(long, value_name = "SET", value_parser = PossibleValuesParser::new(Set::ALL.iter().map(|set| set.name())))]
+    /// Which properties: minimal, recommended (the default), scs, full
+    #[arg(long, value_name = "SET", hide_possible_values = true, value_parser = PossibleValuesParser::new(Set::ALL.iter().map(|set| set.name())))]
     set: Option<String>,
     /// A property that must be earned (repeatable)
     #[arg(long, value_name = "KEY[=VALUE]")]
@@ -71,7 +71,7 @@ struct Source {
     /// Read no configuration
     #[arg(long)]
     no_config: bool,
-    /// The day on which exceptions expire; else `SOURCE_DATE_EPOCH`, else the clock
+    /// The day on which exceptions expire; else the clock
     #[arg(long, value_name = "YYYY-MM-DD")]
     today: Option<String>,
 }
