@@ -6,7 +6,7 @@ use crate::config::{Config, Date};
 use crate::error::Error;
 use crate::guest::Guest;
 use crate::report::nearest;
-use crate::verdict::check::{CHECKS, COMING};
+use crate::verdict::check::CHECKS;
 use crate::verdict::feature;
 use crate::verdict::profile::{self, PROFILES, Profile, Severity};
 use crate::verdict::property::{Choice, PROPERTIES, Refusal, Set};
@@ -200,9 +200,9 @@ fn ignore(id: &str) -> Result<Ignore, Usage> {
     Ok(Ignore { check: known_check(id)?, place: "--ignore".to_owned(), ..Ignore::default() })
 }
 
-/// The id, if there is such a check, now or to come.
+/// The id, if there is such a check.
 fn known_check(id: &str) -> Result<String, Usage> {
-    let known = || CHECKS.iter().map(|check| check.id).chain(COMING.iter().copied());
+    let known = || CHECKS.iter().map(|check| check.id);
     if known().any(|known| known == id) {
         return Ok(id.to_owned());
     }

@@ -4,7 +4,7 @@ use super::node::Node;
 use super::policy::PROMISES;
 use super::{Config, Date, Ignore};
 use crate::error::Result;
-use crate::verdict::check::{CHECKS, COMING};
+use crate::verdict::check::CHECKS;
 use crate::verdict::feature;
 use crate::verdict::profile::{PROFILES, Severity};
 use crate::verdict::property::{ACTIONS, PROPERTIES, Refusal, Set};
@@ -119,7 +119,7 @@ fn actions() -> Vec<&'static str> {
 }
 
 pub(super) fn checks() -> Vec<&'static str> {
-    CHECKS.iter().map(|check| check.id).chain(COMING.iter().copied()).collect()
+    CHECKS.iter().map(|check| check.id).collect()
 }
 
 fn profile(config: &mut Config, node: &Node<'_>) -> Result<()> {

@@ -153,12 +153,11 @@ struct JsonBoot<'a> {
     verdict: Word,
 }
 
-/// A required feature, with its checks that did not pass and those that do not exist yet.
+/// A required feature, with its checks that did not pass.
 #[derive(Serialize)]
 struct JsonFeature<'a> {
     name: &'a str,
     missing: &'a [&'a str],
-    not_checked: &'a [&'a str],
 }
 
 #[derive(Serialize)]
@@ -334,5 +333,5 @@ fn value(earned: &Earned) -> Value {
 }
 
 fn feature(feature: &FeatureState) -> JsonFeature<'_> {
-    JsonFeature { name: feature.name, missing: &feature.missing, not_checked: &feature.coming }
+    JsonFeature { name: feature.name, missing: &feature.missing }
 }

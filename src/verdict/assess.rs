@@ -1,7 +1,7 @@
 //! Facts and a profile → the report: one neutral shape that every writer renders.
 
 use super::boot::{self, BootTable, boot_table};
-use super::check::{CHECKS, COMING, Check, DEMAND};
+use super::check::{CHECKS, Check, DEMAND};
 use super::feature::{self, Feature, Role};
 use super::profile::{Profile, Severity, severity};
 use super::property::{BUS_SCSI, BUS_VIRTIO, Claims, Earned, Forced, Withheld, claims};
@@ -58,8 +58,6 @@ pub struct FeatureState {
     pub name: &'static str,
     /// Checks of it that did not pass.
     pub missing: Vec<&'static str>,
-    /// Checks of it that do not exist yet.
-    pub coming: Vec<&'static str>,
 }
 
 /// Whether the image boots on a bus.
@@ -131,8 +129,6 @@ pub struct Report {
     pub buses: Vec<BusState>,
     /// What the profile requires.
     pub features: Vec<FeatureState>,
-    /// Checks that do not exist yet.
-    pub not_checked: &'static [&'static str],
     /// Why the image could not be inspected.
     pub error: Option<Error>,
     /// The configuration file that counted, as the user would name it.
@@ -169,7 +165,6 @@ pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) ->
         withheld,
         buses: vec![bus("virtio-scsi", BUS_SCSI, &judged), bus("virtio-blk", BUS_VIRTIO, &judged)],
         features: features(profile, &judged, &proofs),
-        not_checked: COMING,
         error: None,
         config: None,
         remarks,
@@ -301,14 +296,12 @@ fn proves(feature: &Feature) -> impl Iterator<Item = &'static str> + use<> {
 
 fn features(profile: &Profile, judged: &[(&'static str, Judgement)], proofs: &[Forced]) -> Vec<FeatureState> {
     let state = |feature: &'static Feature| {
-        let fails = |id: &&str| judged.iter().any(|(check, judgement)| check == id && !boot::passes(judgement));
-        let is_coming = |id: &&str| !judged.iter().any(|(check, _)| check == id);
+        let fails = |id: &&str| !judged.iter().any(|(check, judgement)| check == id && boot::passes(judgement));
         let unproved = |key: &str| proofs.iter().any(|proof| proof.key == key && proof.word != Word::Pass);
         let demand = proves(feature).any(unproved).then_some(DEMAND.id);
         FeatureState {
             name: feature.name,
             missing: feature.needs.iter().copied().filter(fails).chain(demand).collect(),
-            coming: feature.needs.iter().copied().filter(is_coming).collect(),
         }
     };
     profile.features().map(state).collect()

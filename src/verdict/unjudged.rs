@@ -1,7 +1,6 @@
 //! Reports that no check of an image made: of one that could not be inspected, and of manifests; and their counts.
 
 use super::boot::BootTable;
-use super::check::COMING;
 use super::profile::{Profile, Severity};
 use super::{Finding, Outcome, Report, Subject, Summary, Word};
 use crate::error::Error;
@@ -22,7 +21,6 @@ impl Report {
             withheld: Vec::new(),
             buses: Vec::new(),
             features: Vec::new(),
-            not_checked: COMING,
             error: Some(error),
             config: None,
             remarks: Vec::new(),
@@ -55,7 +53,6 @@ impl Report {
             withheld: Vec::new(),
             buses: Vec::new(),
             features: Vec::new(),
-            not_checked: &[],
             error,
             fail_on,
             config: None,

@@ -236,7 +236,6 @@ fn withheld(report: &Report) -> String {
     let mut parts: Vec<(String, Vec<String>)> = Vec::new();
     for property in &report.withheld {
         let reason = match property.check {
-            Some(check) if report.not_checked.contains(&check) => escape(&property.reason),
             Some(check) => check.to_owned(),
             None => escape(&property.reason),
         };
@@ -264,9 +263,6 @@ fn write_closing(page: &mut Page, report: &Report, verbosity: Verbosity) {
     }
     if let Some(config) = &report.config {
         page.line(&format!("configuration: {}", escape(config)));
-    }
-    if !report.not_checked.is_empty() {
-        page.folded("not checked yet: ", &report.not_checked.join(", "));
     }
     let first = report.checks.iter().filter(|finding| finding.severity == Severity::Error);
     if let Some(finding) =
@@ -296,12 +292,10 @@ fn buses(report: &Report) -> String {
 
 fn features(report: &Report) -> String {
     let missing: Vec<&str> = report.features.iter().filter(|f| !f.missing.is_empty()).map(|f| f.name).collect();
-    let is_open = report.features.iter().any(|feature| !feature.coming.is_empty());
-    match (report.features.is_empty(), missing.is_empty(), is_open) {
-        (true, ..) => "no feature required".to_owned(),
-        (_, false, _) => format!("required features missing: {}", missing.join(", ")),
-        (_, true, true) => "required features: nothing missing in what was checked".to_owned(),
-        (_, true, false) => "required features: all there".to_owned(),
+    match (report.features.is_empty(), missing.is_empty()) {
+        (true, _) => "no feature required".to_owned(),
+        (_, false) => format!("required features missing: {}", missing.join(", ")),
+        (_, true) => "required features: all there".to_owned(),
     }
 }
 
