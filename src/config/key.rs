@@ -4,6 +4,7 @@ use super::node::Node;
 use super::policy::PROMISES;
 use super::{Config, Date, Ignore};
 use crate::error::Result;
+use crate::manifest::lint;
 use crate::verdict::check::CHECKS;
 use crate::verdict::feature;
 use crate::verdict::profile::{PROFILES, Severity};
@@ -65,15 +66,23 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Word(actions),
         read: watchdog_action,
     },
-    Key { name: "severity", summary: "Another severity for a check", shape: Shape::Levels(checks), read: severity },
+    Key {
+        name: "severity",
+        summary: "Another severity for a check, or a rule of bootworthy lint",
+        shape: Shape::Levels(checks),
+        read: severity,
+    },
     Key { name: "ignore", summary: "Findings that are accepted", shape: Shape::Ignores, read: ignore },
     Key { name: "policy", summary: "What the publisher promises (SCS-0102)", shape: Shape::Policy, read: policy },
 ];
 
 /// The keys of `[[ignore]]`, and what each is.
 pub(super) const IGNORE_KEYS: &[(&str, &str)] = &[
-    ("check", "The check whose finding is accepted"),
-    ("image", "The images that it is for: a pattern for the file name, or with a / for the path from this file"),
+    ("check", "The check, or the rule of bootworthy lint, whose finding is accepted"),
+    (
+        "image",
+        "The images or manifests that it is for: a pattern for the file name, or with a / for the path from this file",
+    ),
     ("reason", "Why it is accepted; shown in every report"),
     ("expires", "The last day on which it counts"),
 ];
@@ -118,8 +127,9 @@ fn actions() -> Vec<&'static str> {
     ACTIONS.to_vec()
 }
 
+/// Checks of images, then rules of the linter.
 pub(super) fn checks() -> Vec<&'static str> {
-    CHECKS.iter().map(|check| check.id).collect()
+    CHECKS.iter().map(|check| check.id).chain(lint::RULES.iter().map(|rule| rule.id)).collect()
 }
 
 fn profile(config: &mut Config, node: &Node<'_>) -> Result<()> {

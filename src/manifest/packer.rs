@@ -65,7 +65,8 @@ fn read(text: &str) -> Result<Document> {
 
 fn image(entries: &[Entry], line: Option<u32>) -> Claims {
     let line = line.or_else(|| entries.first().map(|entry| entry.line));
-    let mut claims = Claims { line, ..Claims::default() };
+    // The snapshot inherits the properties of the image that it was started from (`nova/compute/utils.py`).
+    let mut claims = Claims { line, is_partial: true, ..Claims::default() };
     for entry in entries {
         let own = templated(claim_of(&entry.key, Some(&entry.value), Some(entry.line)));
         match (entry.key.as_str(), &entry.value) {
