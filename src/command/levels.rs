@@ -14,13 +14,13 @@ use std::path::PathBuf;
 /// Severities and exceptions.
 #[derive(Debug, clap::Args)]
 pub(super) struct Levels {
-    /// Another severity for a check or rule: error, warning, note, off (repeatable)
+    /// Another severity: error, warning, note or off (repeatable)
     #[arg(long, value_name = "ID=LEVEL")]
     severity: Vec<String>,
     /// Leave a check or rule out of the result (repeatable)
     #[arg(long, value_name = "ID")]
     ignore: Vec<String>,
-    /// Lowest severity that fails the run: error (the default), warning or note
+    /// Lowest that fails the run: error (default), warning, note
     #[arg(long, value_name = "SEVERITY", hide_possible_values = true, value_parser = PossibleValuesParser::new(["error", "warning", "note"]))]
     fail_on: Option<String>,
 }

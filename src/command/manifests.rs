@@ -14,15 +14,14 @@ use std::path::{Path, PathBuf};
 
 /// Which manifest claims what of which image.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Manifest")]
 pub(super) struct Manifests {
-    /// Judge what this manifest claims of the image; one for each image, or one that names them all
+    /// Judge what it claims of the image (once, or per image)
     #[arg(long, value_name = "FILE")]
     manifest: Vec<PathBuf>,
-    /// Which of the manifest's images it is, by name; else the one that is called like the file (once per image)
+    /// Which of the manifest's images it is (once per image)
     #[arg(long, value_name = "NAME", requires = "manifest")]
     definition: Vec<String>,
-    /// The format of the manifest, where it is not to be guessed
+    /// Format of the manifest, where it is not to be guessed
     #[arg(long, value_name = "FORMAT", requires = "manifest", hide_possible_values = true, value_parser = PossibleValuesParser::new(READERS.iter().map(|reader| reader.name)))]
     from: Option<String>,
 }
