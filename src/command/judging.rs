@@ -109,6 +109,11 @@ impl Rules {
         &self.config.policy
     }
 
+    /// The configuration file that counts, as the user would name it.
+    pub(super) fn config(&self) -> Option<&str> {
+        self.config.name.as_deref()
+    }
+
     /// What was asked for, whatever the image.
     pub(super) fn options(&self) -> &Options {
         &self.options

@@ -1,10 +1,11 @@
 //! The keys of the file, each with what it means, what it takes and where it goes.
 
 use super::node::Node;
-use super::policy::PROMISES;
+use super::policy;
 use super::{Config, Date, Ignore};
 use crate::error::Result;
 use crate::manifest::lint;
+use crate::manifest::policy::FIELDS;
 use crate::verdict::check::CHECKS;
 use crate::verdict::feature;
 use crate::verdict::profile::{PROFILES, Severity};
@@ -73,7 +74,7 @@ pub const KEYS: &[Key] = &[
         read: severity,
     },
     Key { name: "ignore", summary: "Findings that are accepted", shape: Shape::Ignores, read: ignore },
-    Key { name: "policy", summary: "What the publisher promises (SCS-0102)", shape: Shape::Policy, read: policy },
+    Key { name: "policy", summary: "What the publisher promises (SCS-0102)", shape: Shape::Policy, read: promises },
 ];
 
 /// The keys of `[[ignore]]`, and what each is.
@@ -262,12 +263,12 @@ fn reason_of(node: &Node<'_>) -> Result<String> {
     }
 }
 
-fn policy(config: &mut Config, node: &Node<'_>) -> Result<()> {
-    let known: Vec<&str> = PROMISES.iter().map(|promise| promise.key).collect();
+fn promises(config: &mut Config, node: &Node<'_>) -> Result<()> {
+    let known: Vec<&str> = FIELDS.iter().map(|field| field.key).collect();
     for row in node.table().ok_or_else(|| node.wrong("a table: [policy]"))? {
-        let promise = PROMISES.iter().find(|promise| promise.key == row.key);
-        let promise = promise.ok_or_else(|| row.unknown("promise", &known))?;
-        config.policy.insert(promise.key, promise.read(&row.value)?);
+        let field = FIELDS.iter().find(|field| field.key == row.key);
+        let field = field.ok_or_else(|| row.unknown("promise", &known))?;
+        config.policy.insert(field.key, policy::read(field, &row.value)?);
     }
     Ok(())
 }

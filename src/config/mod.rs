@@ -12,7 +12,6 @@ pub use date::Date;
 pub use find::NAME;
 pub use ignore::Ignore;
 pub use key::{KEYS, Key};
-pub use policy::{PROMISES, Promise};
 pub use schema::schema;
 
 use crate::bytes::text;

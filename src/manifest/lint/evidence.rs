@@ -72,7 +72,7 @@ impl Parts {
         } else {
             (Word::Pass, self.proofs)
         };
-        let is_light = fault.max(gap).is_some_and(|weight| weight < Weight::Told);
+        let is_light = fault.max(gap).is_some_and(|weight| matches!(weight, Weight::Minor | Weight::Reduced));
         let nothing = || "the manifest claims nothing that the image must show".to_owned();
         let reason = match verdict {
             Word::Pass => None,
@@ -155,7 +155,9 @@ fn judge_one(
         }
         Says::Is(value) => value,
     };
-    let name = format!("{}={value}", claim.key);
+    let is_alias = field(&claim.key) == field(key) || *key == "min_disk";
+    let spelt = if is_alias { claim.key.as_str() } else { key };
+    let name = format!("{spelt}={value}");
     let own = have.earned.iter().find(|earned| earned.key == *key).map(|earned| earned.value.as_str());
     match descriptive::agrees(image, key, value, own) {
         Some(Word::Pass) => return parts.proofs.push(image.at(claim, format!("{name} is true of the image"))),
@@ -179,7 +181,7 @@ fn judge_one(
             let evidence = image.at(claim, format!("{name}: {reason}"));
             let explained = forced.check.unwrap_or(key);
             let evidence = match own.filter(|own| own != value) {
-                Some(own) => evidence.expected(own).mend(format!("{}={own}", claim.key)),
+                Some(own) => evidence.expected(own).mend(format!("{spelt}={own}")),
                 None => {
                     evidence.mend(format!("take {} out, or mend the image: bootworthy explain {explained}", claim.key))
                 }
