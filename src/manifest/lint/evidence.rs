@@ -178,6 +178,10 @@ fn judge_one(
         }
         Word::Unknown => parts.gaps.push((weight, image.at(claim, format!("{name}: {reason}")))),
         Word::Fail => {
+            let reason = match (*key, own) {
+                ("min_disk", Some(own)) => format!("the image's disk takes {own} GiB"),
+                _ => reason,
+            };
             let evidence = image.at(claim, format!("{name}: {reason}"));
             let explained = forced.check.unwrap_or(key);
             let evidence = match own.filter(|own| own != value) {
