@@ -81,12 +81,11 @@ impl Uefi {
 pub fn find(firmware: Firmware, chipset: Chipset, own: Option<&Path>) -> Result<Option<Uefi>> {
     let Firmware::Uefi { secure_boot } = firmware else { return Ok(None) };
     let named = own.map(Path::to_owned).or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from));
-    let found = match &named {
-        Some(path) => named_by_user(path, secure_boot),
-        None => {
-            let described = || described(&DESCRIPTIONS.map(Path::new), secure_boot, chipset);
-            described().or_else(|| FOLDERS.iter().find_map(|folder| in_folder(Path::new(folder), secure_boot)))
-        }
+    let found = if let Some(path) = &named {
+        named_by_user(path, secure_boot)
+    } else {
+        let described = described(&DESCRIPTIONS.map(Path::new), secure_boot, chipset);
+        described.or_else(|| FOLDERS.iter().find_map(|folder| in_folder(Path::new(folder), secure_boot)))
     };
     found.map(Some).ok_or_else(|| missing(named.as_deref(), secure_boot))
 }
@@ -96,8 +95,11 @@ fn missing(named: Option<&Path>, secure_boot: bool) -> Error {
     let error = Error::not_found(what).why("hw_firmware_type=uefi starts no other firmware");
     match named {
         Some(path) => {
-            let cause = format!("{path:?} is neither the code with its variables beside it nor a folder with both");
-            error.because(cause).help(format!("{VARIABLE} names the folder with OVMF_CODE_4M.fd, or that file"))
+            let cause = "it is neither the code with its variables beside it nor a folder with both";
+            error
+                .at(path.display().to_string())
+                .because(cause)
+                .help(format!("{VARIABLE} names the folder with OVMF_CODE_4M.fd, or that file"))
         }
         None => error.because("it is in none of the usual places").help(format!(
             "install ovmf (Debian, Ubuntu), edk2-ovmf (Fedora, RHEL, Arch) or qemu-ovmf-x86_64 (openSUSE), or name its \
@@ -125,7 +127,8 @@ fn is_there(found: &Uefi) -> bool {
 
 fn in_folder(folder: &Path, secure_boot: bool) -> Option<Uefi> {
     let pairs = if secure_boot { SECURE } else { PLAIN };
-    let full = pairs.iter().map(|(code, variables)| Uefi { code: folder.join(code), variables: folder.join(variables) });
+    let full =
+        pairs.iter().map(|(code, variables)| Uefi { code: folder.join(code), variables: folder.join(variables) });
     full.into_iter().find(is_there)
 }
 
