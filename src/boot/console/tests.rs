@@ -7,7 +7,9 @@ fn consoles(bytes: &[u8]) -> [Console; 2] {
     let mut consoles = [Console::new(Path::new("whole")), Console::new(Path::new("grown"))];
     let [whole, grown] = &mut consoles;
     whole.take(bytes, Duration::ZERO);
-    bytes.iter().for_each(|byte| grown.take(&[*byte], Duration::ZERO));
+    for byte in bytes {
+        grown.take(&[*byte], Duration::ZERO);
+    }
     consoles
 }
 
@@ -17,95 +19,92 @@ macro_rules! log {
     };
 }
 
+/// The log, its marks after the firmware's, the phase at its end.
+const LOGS: &[(&[u8], &[&str], Phase)] = &[
+    (log!("no-disk"), &["firmware-unreadable", "firmware-no-device"], Phase::Firmware),
+    (log!("grub-rescue"), &["loader-grub", "grub-error", "grub-rescue"], Phase::Loader),
+    (
+        log!("initramfs-tools"),
+        &["loader-grub", "grub-error", "kernel", "initrd", "disk", "initramfs-leaves", "login"],
+        Phase::Login,
+    ),
+    (
+        log!("debian13"),
+        &["loader-grub", "grub-error", "kernel", "initrd", "disk", "initramfs-leaves", "login"],
+        Phase::Login,
+    ),
+    (log!("dracut"), &["loader-grub", "grub-error", "kernel", "initrd", "disk", "userspace", "login"], Phase::Login),
+    (log!("empty-initrd"), &["loader-grub", "grub-error", "kernel", "root-unmountable"], Phase::Kernel),
+    (
+        log!("initramfs-no-virtio-scsi"),
+        &[
+            "loader-grub",
+            "grub-error",
+            "kernel",
+            "initrd",
+            "initramfs-waits",
+            "root-given-up",
+            "root-missing",
+            "initramfs-shell",
+        ],
+        Phase::Initrd,
+    ),
+    (
+        log!("dracut-no-virtio-scsi"),
+        &["loader-grub", "grub-error", "kernel", "initrd", "dracut-waits", "dracut-gave-up"],
+        Phase::Initrd,
+    ),
+    (
+        log!("wrong-root"),
+        &[
+            "loader-grub",
+            "grub-error",
+            "kernel",
+            "initrd",
+            "disk",
+            "initramfs-waits",
+            "root-given-up",
+            "root-missing",
+            "initramfs-shell",
+        ],
+        Phase::Initrd,
+    ),
+    (
+        log!("no-init"),
+        &[
+            "loader-grub",
+            "grub-error",
+            "kernel",
+            "initrd",
+            "disk",
+            "initramfs-leaves",
+            "no-init-found",
+            "initramfs-shell",
+        ],
+        Phase::Userspace,
+    ),
+    (
+        log!("fstab-dev-vda"),
+        &[
+            "loader-grub",
+            "grub-error",
+            "kernel",
+            "initrd",
+            "disk",
+            "initramfs-leaves",
+            "device-by-bus-name",
+            "device-timeout",
+            "emergency-mode",
+            "maintenance-locked",
+        ],
+        Phase::Userspace,
+    ),
+    (log!("io-apic"), &["loader-grub", "grub-error", "kernel", "kernel-panic"], Phase::Kernel),
+];
+
 #[test]
 fn real_consoles() {
-    // The log, its marks after the firmware's, the phase at its end.
-    let rows: &[(&[u8], &[&str], Phase)] = &[
-        (log!("no-disk"), &["firmware-unreadable", "firmware-no-device"], Phase::Firmware),
-        (log!("grub-rescue"), &["loader-grub", "grub-error", "grub-rescue"], Phase::Loader),
-        (
-            log!("initramfs-tools"),
-            &["loader-grub", "grub-error", "kernel", "initrd", "disk", "initramfs-leaves", "login"],
-            Phase::Login,
-        ),
-        (
-            log!("debian13"),
-            &["loader-grub", "grub-error", "kernel", "initrd", "disk", "initramfs-leaves", "login"],
-            Phase::Login,
-        ),
-        (
-            log!("dracut"),
-            &["loader-grub", "grub-error", "kernel", "initrd", "disk", "userspace", "login"],
-            Phase::Login,
-        ),
-        (log!("empty-initrd"), &["loader-grub", "grub-error", "kernel", "root-unmountable"], Phase::Kernel),
-        (
-            log!("initramfs-no-virtio-scsi"),
-            &[
-                "loader-grub",
-                "grub-error",
-                "kernel",
-                "initrd",
-                "initramfs-waits",
-                "root-given-up",
-                "root-missing",
-                "initramfs-shell",
-            ],
-            Phase::Initrd,
-        ),
-        (
-            log!("dracut-no-virtio-scsi"),
-            &["loader-grub", "grub-error", "kernel", "initrd", "dracut-waits", "dracut-gave-up"],
-            Phase::Initrd,
-        ),
-        (
-            log!("wrong-root"),
-            &[
-                "loader-grub",
-                "grub-error",
-                "kernel",
-                "initrd",
-                "disk",
-                "initramfs-waits",
-                "root-given-up",
-                "root-missing",
-                "initramfs-shell",
-            ],
-            Phase::Initrd,
-        ),
-        (
-            log!("no-init"),
-            &[
-                "loader-grub",
-                "grub-error",
-                "kernel",
-                "initrd",
-                "disk",
-                "initramfs-leaves",
-                "no-init-found",
-                "initramfs-shell",
-            ],
-            Phase::Userspace,
-        ),
-        (
-            log!("fstab-dev-vda"),
-            &[
-                "loader-grub",
-                "grub-error",
-                "kernel",
-                "initrd",
-                "disk",
-                "initramfs-leaves",
-                "device-by-bus-name",
-                "device-timeout",
-                "emergency-mode",
-                "maintenance-locked",
-            ],
-            Phase::Userspace,
-        ),
-        (log!("io-apic"), &["loader-grub", "grub-error", "kernel", "kernel-panic"], Phase::Kernel),
-    ];
-    for (bytes, expected, phase) in rows {
+    for (bytes, expected, phase) in LOGS {
         for console in consoles(bytes) {
             let found: Vec<&str> = console.hits().iter().map(|hit| hit.mark.id).collect();
             assert_eq!(found.split_first().map(|(_, rest)| rest), Some(*expected), "{console:?}");
