@@ -14,6 +14,7 @@ pub mod verdict;
 pub mod manifest;
 pub mod report;
 pub mod build;
+pub mod boot;
 pub mod config;
 pub mod command;
 pub mod cli;
