@@ -1,12 +1,13 @@
 //! Nova asked anew: the recorded answers must be what its own code says.
 
+use crate::cases::devices::{self, Row, Table, Translated};
 use crate::cases::domains::{self, Domain, Promise};
 use crate::cases::{self, Answers, Cases};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -14,15 +15,17 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// An interpreter with nova==34.0.0: .ci/full makes one, BOOTWORTHY_NOVA_PYTHON names another.
+/// An interpreter with nova==34.0.0: .ci/full makes one, `BOOTWORTHY_NOVA_PYTHON` names another.
 fn ask<A: DeserializeOwned>(cases: &impl Serialize) -> A {
     let python = std::env::var_os("BOOTWORTHY_NOVA_PYTHON").expect("BOOTWORTHY_NOVA_PYTHON; run .ci/full oracles");
-    let mut nova = Command::new(python);
-    nova.arg("tests/oracles/ask_nova.py").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut nova = nova.spawn().unwrap();
-    let (mut stdin, input) = (nova.stdin.take().unwrap(), serde_json::to_vec(cases).unwrap());
+    answer(Command::new(python).arg("tests/oracles/ask_nova.py"), cases)
+}
+
+fn answer<A: DeserializeOwned>(program: &mut Command, cases: &impl Serialize) -> A {
+    let mut program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, input) = (program.stdin.take().unwrap(), serde_json::to_vec(cases).unwrap());
     let writer = std::thread::spawn(move || stdin.write_all(&input).unwrap());
-    let output = nova.wait_with_output().unwrap();
+    let output = program.wait_with_output().unwrap();
     writer.join().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -74,4 +77,35 @@ fn nova_gives_the_devices_of_earned_properties() {
     let all = answers.into_iter().chain(ask_for(&others)).collect();
     let broken = domains::broken(&[kept, others].concat(), &all);
     assert!(broken.is_empty(), "{} are broken:\n{}", broken.len(), broken.join("\n"));
+}
+
+#[derive(Deserialize)]
+struct Libvirt {
+    versions: Vec<String>,
+    answers: Vec<Translated>,
+}
+
+/// What our devices are compared with in every run is what Nova and libvirt say today.
+#[test]
+fn nova_and_libvirt_give_the_recorded_devices() {
+    let (names, domains): (Vec<String>, Vec<Domain>) = devices::cases().into_iter().unzip();
+    let answers: BTreeMap<String, Vec<String>> = ask(&json!({"domains": &domains}));
+    let answers = &answers["domains"];
+    let is_xml = |answer: &&String| answer.starts_with('<');
+    let xml: Vec<&String> = answers.iter().filter(is_xml).collect();
+    let libvirt: Libvirt = answer(Command::new("python3").arg("tests/oracles/ask_libvirt.py"), &xml);
+    assert_eq!(libvirt.answers.len(), xml.len());
+    let mut translated = libvirt.answers.into_iter();
+    let rows = names.into_iter().zip(domains).zip(answers).map(|((name, domain), xml)| Row {
+        name,
+        domain,
+        xml: xml.clone(),
+        qemu: if is_xml(&xml) { translated.next() } else { None },
+    });
+    let table = Table { versions: libvirt.versions, rows: rows.collect() };
+    let recorded = recorded(&devices::path(), &table);
+    assert_eq!(recorded.rows.len(), table.rows.len(), "the cases have changed: BOOTWORTHY_RECORD=1 .ci/full oracles");
+    for (recorded, row) in recorded.rows.iter().zip(&table.rows) {
+        assert_eq!(recorded, row, "{:?}", table.versions);
+    }
 }
