@@ -80,6 +80,12 @@ fn nova_gives_the_devices_of_earned_properties() {
 }
 
 #[derive(Deserialize)]
+struct Nova {
+    domains: Vec<String>,
+    pairs: Vec<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
 struct Libvirt {
     versions: Vec<String>,
     answers: Vec<Translated>,
@@ -89,16 +95,18 @@ struct Libvirt {
 #[test]
 fn nova_and_libvirt_give_the_recorded_devices() {
     let (names, domains): (Vec<String>, Vec<Domain>) = devices::cases().into_iter().unzip();
-    let answers: BTreeMap<String, Vec<String>> = ask(&json!({"domains": &domains}));
-    let answers = &answers["domains"];
+    let nova: Nova = ask(&json!({"domains": &domains, "pairs": &domains}));
+    assert_eq!((nova.domains.len(), nova.pairs.len()), (domains.len(), domains.len()));
     let is_xml = |answer: &&String| answer.starts_with('<');
-    let xml: Vec<&String> = answers.iter().filter(is_xml).collect();
+    let xml: Vec<&String> = nova.domains.iter().filter(is_xml).collect();
     let libvirt: Libvirt = answer(Command::new("python3").arg("tests/oracles/ask_libvirt.py"), &xml);
     assert_eq!(libvirt.answers.len(), xml.len());
     let mut translated = libvirt.answers.into_iter();
-    let rows = names.into_iter().zip(domains).zip(answers).map(|((name, domain), xml)| Row {
+    let answers = nova.domains.iter().zip(nova.pairs);
+    let rows = names.into_iter().zip(domains).zip(answers).map(|((name, domain), (xml, refused))| Row {
         name,
         domain,
+        refused,
         xml: xml.clone(),
         qemu: if is_xml(&xml) { translated.next() } else { None },
     });

@@ -1,8 +1,10 @@
 //! Instances for which our devices must be those of Nova and libvirt: `ask_nova.py` makes a domain XML of each,
 //! `ask_libvirt.py` makes QEMU's arguments of that, `fixtures/oracles/devices.json.gz` keeps both.
 
+use super::Dice;
 use super::domains::Domain;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The recorded table.
@@ -23,7 +25,9 @@ pub struct Table {
 pub struct Row {
     pub name: String,
     pub domain: Domain,
-    /// The domain XML, or Nova's exception.
+    /// The functions of `nova.virt.hardware` that refuse it, with their exceptions: API and scheduler ask some of them.
+    pub refused: BTreeMap<String, String>,
+    /// The domain XML, or the driver's exception.
     pub xml: String,
     /// Without an XML there is none.
     pub qemu: Option<Translated>,
@@ -131,12 +135,15 @@ const CASES: &[(&str, &str)] = &[
     ("card pcnet", "hw_vif_model=pcnet"),
     ("card vmxnet3", "hw_vif_model=vmxnet3"),
     ("card igb, q35", "hw_vif_model=igb hw_machine_type=q35"),
+    ("card spapr-vlan", "hw_vif_model=spapr-vlan"),
     ("card virtio", "hw_vif_model=virtio"),
     ("packed", "hw_virtio_packed_ring=true"),
     (
         "packed, scsi, queues",
         "hw_virtio_packed_ring=true hw_disk_bus=scsi hw_scsi_model=virtio-scsi hw_vif_multiqueue_enabled=true",
     ),
+    ("packed, card e1000", "hw_virtio_packed_ring=true hw_vif_model=e1000"),
+    ("packed off, card e1000", "hw_virtio_packed_ring=false hw_vif_model=e1000"),
     ("packed of the flavor", "hw:virtio_packed_ring=true"),
     ("queues of the flavor", "hw:vif_multiqueue_enabled=true vcpus=4"),
     (
@@ -193,9 +200,70 @@ const CASES: &[(&str, &str)] = &[
     ("traits and quotas", "trait:HW_CPU_X86_AVX2=required quota:cpu_shares=1024 quota:disk_read_iops_sec=100"),
 ];
 
+/// What is thrown together: words of an image, then of a flavor.
+const IMAGE: &[(&str, &[&str])] = &[
+    ("hw_disk_bus", &["virtio", "scsi", "scsi", "ide", "sata", "usb"]),
+    ("hw_scsi_model", &["virtio-scsi", "virtio-scsi", "lsilogic", "lsisas1068", "lsisas1078", "vmpvscsi", "buslogic"]),
+    ("hw_cdrom_bus", &["ide", "sata", "scsi", "usb"]),
+    ("hw_machine_type", &["pc", "q35", "q35", "pc-q35-9.2", "pc-i440fx-9.2"]),
+    ("hw_firmware_type", &["uefi", "uefi", "bios"]),
+    ("os_secure_boot", &["required", "optional", "disabled"]),
+    ("hw_qemu_guest_agent", &["yes", "yes", "no"]),
+    ("hw_watchdog_action", &["none", "pause", "poweroff", "reset", "disabled"]),
+    ("hw_vif_model", &["virtio", "virtio", "e1000", "e1000e", "rtl8139", "pcnet", "ne2k_pci", "vmxnet3", "igb"]),
+    ("hw_vif_multiqueue_enabled", &["true", "yes", "false"]),
+    ("hw_virtio_packed_ring", &["true", "false"]),
+    ("hw_tpm_version", &["2.0", "2.0", "1.2"]),
+    ("hw_tpm_model", &["tpm-tis", "tpm-crb"]),
+    ("hw_input_bus", &["usb", "virtio"]),
+    ("hw_pointer_model", &["usbtablet"]),
+    ("hw_video_model", &["virtio", "vga", "cirrus", "bochs", "none", "vmvga"]),
+    ("hw_sound_model", &["ich6", "ich9", "ac97", "es1370", "sb16", "usb", "virtio", "pcspk"]),
+    ("hw_usb_model", &["qemu-xhci", "nec-xhci", "none"]),
+    ("hw_time_hpet", &["true", "false"]),
+    ("hw_pmu", &["true", "false"]),
+    ("img_hide_hypervisor_id", &["true", "false"]),
+    ("os_type", &["linux", "windows"]),
+    ("hw_boot_menu", &["true", "false"]),
+    ("hw_cpu_sockets", &["1", "2", "4"]),
+    ("hw_cpu_cores", &["1", "2"]),
+    ("hw_cpu_threads", &["1", "2"]),
+    ("hw_cpu_max_sockets", &["1", "2"]),
+    ("img_config_drive", &["mandatory", "optional"]),
+    ("hw_rng_model", &["virtio"]),
+];
+const FLAVOR: &[(&str, &[&str])] = &[
+    ("hw:watchdog_action", &["none", "pause", "reset", "disabled"]),
+    ("hw:boot_menu", &["true", "false"]),
+    ("hw:cpu_max_sockets", &["1", "2"]),
+    ("hw:cpu_cores", &["1", "2"]),
+    ("hw:cpu_threads", &["2"]),
+    ("hw:hide_hypervisor_id", &["true", "false"]),
+    ("hw:pmu", &["true", "false"]),
+    ("hw:vif_multiqueue_enabled", &["true", "false"]),
+    ("hw:virtio_packed_ring", &["true"]),
+    ("hw:sound_model", &["ich9", "virtio"]),
+    ("hw:usb_model", &["qemu-xhci"]),
+    ("hw:tpm_version", &["2.0"]),
+    ("os:secure_boot", &["required", "disabled"]),
+    ("hw_rng:allowed", &["True", "False"]),
+    ("hw_rng:rate_bytes", &["4096"]),
+];
+
 /// Every instance with its name, the same at every run.
 pub fn cases() -> Vec<(String, Domain)> {
-    CASES.iter().map(|(name, text)| ((*name).to_owned(), domain(text))).collect()
+    let mut cases: Vec<_> = CASES.iter().map(|(name, text)| ((*name).to_owned(), domain(text))).collect();
+    let mut dice = Dice(5);
+    for number in 1..=250 {
+        let (properties, specs) = (dice.below(9) + 1, dice.below(3));
+        let properties = dice.some(IMAGE, properties);
+        // Without a drive the bus is only a word, and no controller comes of it.
+        let config_drive = properties.contains_key("hw_cdrom_bus") || dice.below(2) == 0;
+        let specs = dice.some(FLAVOR, specs);
+        let vcpus = [1, 2, 4, 6][dice.below(4)];
+        cases.push((format!("thrown {number}"), Domain { vcpus, memory: 1024, specs, properties, config_drive }));
+    }
+    cases
 }
 
 fn domain(text: &str) -> Domain {
