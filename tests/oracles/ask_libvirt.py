@@ -11,6 +11,7 @@ Needs unshare, /dev/net/tun, and BOOTWORTHY_LIBVIRT, which names what tests/libv
 firmware, swtpm."""
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -54,7 +55,8 @@ def translated(text, folder):
         if not lines:
             sys.exit(answer.stderr)
         return lines[-1].removeprefix("error: ").replace(folder, "")
-    words = shlex.split(answer.stdout.replace(folder, ""))
+    # Which descriptor a tap device gets is a matter of threads.
+    words = shlex.split(re.sub(r'"fd":"\d+"', '"fd":"3"', answer.stdout.replace(folder, "")))
     words = words[words.index(EMULATOR) + 1:]
     # An alias is what QEMU's version makes of it.
     at = words.index("-machine") + 1
