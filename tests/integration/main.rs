@@ -13,6 +13,7 @@
 #[path = "../oracles/mod.rs"]
 mod cases;
 mod checks;
+mod claims;
 mod cli;
 mod common;
 mod config;
