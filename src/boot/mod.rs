@@ -1,5 +1,6 @@
 //! Image → proof: the machine that Nova makes of an image's properties, started in QEMU, and what the guest shows there.
 
+pub mod agent;
 pub mod machine;
 pub mod proof;
 pub mod qemu;
