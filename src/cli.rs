@@ -43,4 +43,10 @@ pub enum Command {
         /// The request, as JSON.
         request: String,
     },
+    /// Keep a private folder for the parent process
+    #[command(hide = true)]
+    Guard {
+        /// The program to become, as JSON.
+        step: Option<String>,
+    },
 }

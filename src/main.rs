@@ -1,7 +1,7 @@
 //! Parse, dispatch, print the error, exit code.
 
 use bootworthy::cli::{Cli, Command};
-use bootworthy::{command, worker};
+use bootworthy::{boot, command, worker};
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
 
@@ -26,6 +26,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Man(args) => command::man::run(&args, Cli::command()),
         Command::Worker { request } => {
             worker::serve(&request)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Guard { step } => {
+            boot::qemu::serve(step.as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
     }
