@@ -11,7 +11,7 @@ mod undecided;
 mod watchdog;
 
 pub use probe::Seed;
-pub use session::{Bus, Host, Promises, Session};
+pub use session::{Bus, Host, Terms, Session};
 pub use undecided::UNDECIDED;
 
 /// What a proof came to.
@@ -100,11 +100,11 @@ pub fn find(id: &str) -> Option<&'static Proof> {
 impl Proof {
     /// Looks, where the machine has what it takes.
     pub fn run(&self, session: &mut Session<'_>) -> Standing {
-        let promises = &session.promises;
+        let terms = &session.terms;
         let absent = match self.needs {
-            Needs::Agent if !promises.agent => Some("no agent channel: hw_qemu_guest_agent is not set"),
-            Needs::Queues if promises.queues.is_none() => Some("one queue: hw_vif_multiqueue_enabled is not set"),
-            Needs::Watchdog if promises.watchdog.is_none() => Some("no watchdog: hw_watchdog_action is not set"),
+            Needs::Agent if !terms.agent => Some("no agent channel: hw_qemu_guest_agent is not set"),
+            Needs::Queues if terms.queues.is_none() => Some("one queue: hw_vif_multiqueue_enabled is not set"),
+            Needs::Watchdog if terms.watchdog.is_none() => Some("no watchdog: hw_watchdog_action is not set"),
             _ => None,
         };
         match absent {

@@ -58,9 +58,9 @@ pub enum Bus {
     Other,
 }
 
-/// What the machine has, and so promises to the guest.
+/// What the machine has, and so terms to the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Promises {
+pub struct Terms {
     /// The root disk's bus.
     pub bus: Bus,
     /// The agent's channel.
@@ -85,8 +85,8 @@ pub struct Session<'a> {
     pub host: &'a mut dyn Host,
     /// The agent, or why there is none.
     pub agent: Result<Agent, String>,
-    /// What the machine promises.
-    pub promises: Promises,
+    /// What this trial holds the guest to.
+    pub terms: Terms,
     /// The facts of the image.
     pub guest: &'a Guest,
     /// What the config drive carries.
@@ -101,7 +101,7 @@ pub struct Session<'a> {
 
 impl std::fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("promises", &self.promises).field("agent", &self.agent).finish_non_exhaustive()
+        f.debug_struct("Session").field("terms", &self.terms).field("agent", &self.agent).finish_non_exhaustive()
     }
 }
 
@@ -110,16 +110,16 @@ impl<'a> Session<'a> {
     pub fn new(
         host: &'a mut dyn Host,
         agent: Result<Agent, String>,
-        promises: Promises,
+        terms: Terms,
         guest: &'a Guest,
         seed: &'a Seed,
     ) -> Self {
-        Self { host, agent, promises, guest, seed, probe: None, first: None, is_down: false }
+        Self { host, agent, terms, guest, seed, probe: None, first: None, is_down: false }
     }
 
     /// So long on hardware, four times that under translation.
     pub(super) fn patience(&self, seconds: u64) -> Duration {
-        Duration::from_secs(if self.promises.is_slow { seconds.saturating_mul(4) } else { seconds })
+        Duration::from_secs(if self.terms.is_slow { seconds.saturating_mul(4) } else { seconds })
     }
 
     /// Runs a script as root: through the agent, or by ssh where the agent is not there or blocks it.
