@@ -1,0 +1,1 @@
+//! UEFI on this host: OVMF's code and variables.
