@@ -1,6 +1,5 @@
 //! Proofs beside verdicts → what contradicts what, and what it comes to.
 
-use super::machine::Bus;
 use super::proof::{Proof, Standing, is_two_way};
 use crate::guest::Guest;
 use crate::report::proofs::{self, Disagreement};
@@ -15,11 +14,13 @@ impl Statics {
     /// Judges the image by every check.
     pub fn of(guest: &Guest, options: &Options) -> Self {
         let entries = guest.boot_entries.known().map(|entries| entries.items.as_slice()).unwrap_or_default();
-        let defaults: Vec<&str> =
-            entries.iter().filter(|entry| entry.is_default == crate::fact::Fact::Known(true)).map(|entry| entry.id.as_str()).collect();
-        let row = |check: &'static crate::verdict::check::Check| {
-            (check.id, word(&check.judge(guest, options), &defaults))
-        };
+        let defaults: Vec<&str> = entries
+            .iter()
+            .filter(|entry| entry.is_default == crate::fact::Fact::Known(true))
+            .map(|entry| entry.id.as_str())
+            .collect();
+        let row =
+            |check: &'static crate::verdict::check::Check| (check.id, word(&check.judge(guest, options), &defaults));
         Self(CHECKS.iter().map(row).collect())
     }
 
@@ -28,11 +29,11 @@ impl Statics {
         self.0.iter().find(|(id, _)| *id == check).map_or(Word::Unknown, |(_, word)| *word)
     }
 
-    /// The checks that a proof decides on this bus, with what they say.
-    pub fn decided(&self, proof: &Proof, bus: Bus) -> Vec<(&'static str, Word)> {
+    /// The checks that a proof decides where the root disk is reached by `driver`, with what they say.
+    pub fn decided(&self, proof: &Proof, driver: &str) -> Vec<(&'static str, Word)> {
         let is_here = |check: &&&'static str| match **check {
-            "initrd-virtio-scsi" => bus == Bus::Scsi,
-            "initrd-virtio-blk" => bus == Bus::Virtio,
+            "initrd-virtio-scsi" => driver == "virtio-scsi-pci",
+            "initrd-virtio-blk" => driver == "virtio-blk-pci",
             _ => true,
         };
         proof.decides.iter().filter(is_here).map(|check| (*check, self.word(check))).collect()

@@ -61,8 +61,18 @@ impl Key {
         if user.starts_with('-') || user.contains(['@', ' ']) {
             return Err(format!("{user:?} is no name to log in with"));
         }
-        let options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR",
-            "IdentitiesOnly=yes", "IdentityAgent=none", "ControlPath=none", "ForwardAgent=no", "ClearAllForwardings=yes", "PermitLocalCommand=no"];
+        let options = [
+            "BatchMode=yes",
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "LogLevel=ERROR",
+            "IdentitiesOnly=yes",
+            "IdentityAgent=none",
+            "ControlPath=none",
+            "ForwardAgent=no",
+            "ClearAllForwardings=yes",
+            "PermitLocalCommand=no",
+        ];
         #[expect(clippy::disallowed_methods, reason = "logs in to the guest")]
         let mut command = Command::new("ssh");
         // No configuration of the user's: it may run programs and send secrets.
@@ -169,9 +179,10 @@ mod tests {
 
     #[test]
     fn banners() {
-        for (said, expected) in
-            [("SSH-2.0-OpenSSH_9.2p1 Debian\r\nmore", Ok("SSH-2.0-OpenSSH_9.2p1 Debian")), ("HTTP/1.0 400\r\n", Err(()))]
-        {
+        for (said, expected) in [
+            ("SSH-2.0-OpenSSH_9.2p1 Debian\r\nmore", Ok("SSH-2.0-OpenSSH_9.2p1 Debian")),
+            ("HTTP/1.0 400\r\n", Err(())),
+        ] {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let port = listener.local_addr().unwrap().port();
             let server = thread::spawn(move || drop(listener.accept().unwrap().0.write_all(said.as_bytes())));

@@ -73,11 +73,11 @@ fn judged(args: &Args, path: &Path, flavor: Option<&Flavor>) -> Report {
     }
 }
 
-fn read_flavor(path: &Path) -> Result<Flavor> {
+pub(super) fn read_flavor(path: &Path) -> Result<Flavor> {
     manifest::read_flavor(&super::images::shown(path), &read_text(path, "flavor")?)
 }
 
-fn read_text(path: &Path, what: &str) -> Result<String> {
+pub(super) fn read_text(path: &Path, what: &str) -> Result<String> {
     let name = super::images::shown(path);
     let opened = |error| from_io(error, what).at(name.clone());
     let mut input: Box<dyn Read> =

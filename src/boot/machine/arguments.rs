@@ -119,7 +119,8 @@ fn accel(accel: Accel) -> &'static str {
     }
 }
 
-fn word(action: WatchdogAction) -> &'static str {
+/// QEMU's and Nova's word for it.
+pub fn word(action: WatchdogAction) -> &'static str {
     match action {
         WatchdogAction::None => "none",
         WatchdogAction::Pause => "pause",

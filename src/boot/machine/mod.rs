@@ -14,7 +14,7 @@ mod storage;
 mod topology;
 mod usb;
 
-pub use arguments::{AGENT, MONITOR, SERIAL, print};
+pub use arguments::{AGENT, MONITOR, SERIAL, print, word as action};
 pub use cpu::{Models, models};
 pub use device::{Device, Role};
 pub use notes::Note;

@@ -120,7 +120,7 @@ fn password(session: &mut Session<'_>) -> Seen {
         return Ok(Standing::Disproved("the agent blocks guest-set-user-password".to_owned()));
     }
     // Nova sets it of os_admin_user, and of root where there is none (`nova/virt/libvirt/driver.py`, set_admin_password).
-    let user = session.promises.admin.clone();
+    let user = session.terms.admin.clone();
     // Part of a script.
     if !user.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return Err(format!("not provable: os_admin_user={} is no plain name", clipped(&user)));

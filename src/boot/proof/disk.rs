@@ -1,7 +1,7 @@
 //! The root disk: what it hangs on, and whether what is freed on it goes back.
 
 use super::probe::Probe;
-use super::session::{Bus, clipped};
+use super::session::clipped;
 use super::{Needs, Proof, Seen, Session, Standing, Turn};
 use crate::limits::MIB;
 use serde_json::{Value, json};
@@ -36,14 +36,12 @@ pub(super) const TRIM: Proof = Proof {
     run: trim,
 };
 
-impl Bus {
-    /// PCI ids, transitional and modern (virtio 1.2, 4.1.2.1 and 5), and the driver of Linux.
-    fn identity(self) -> Option<([u64; 2], &'static str)> {
-        match self {
-            Self::VirtioScsi => Some(([0x1004, 0x1048], "virtio_scsi")),
-            Self::VirtioBlk => Some(([0x1001, 0x1042], "virtio_blk")),
-            Self::Other => None,
-        }
+/// PCI ids of QEMU's device, transitional and modern (virtio 1.2, 4.1.2.1 and 5), and the driver of Linux.
+fn identity(driver: &str) -> Option<([u64; 2], &'static str)> {
+    match driver {
+        "virtio-scsi-pci" => Some(([0x1004, 0x1048], "virtio_scsi")),
+        "virtio-blk-pci" => Some(([0x1001, 0x1042], "virtio_blk")),
+        _ => None,
     }
 }
 
@@ -52,7 +50,7 @@ const VIRTIO: u64 = 0x1af4;
 
 /// Names such as sda are not asked for: they change from boot to boot.
 fn root_on_bus(session: &mut Session<'_>) -> Seen {
-    let Some((devices, driver)) = session.promises.bus.identity() else {
+    let Some((devices, driver)) = identity(session.terms.root_driver) else {
         return Ok(Standing::NotApplicable("the root disk's bus is none of virtio's".to_owned()));
     };
     let (ids, told) = match session.probe() {

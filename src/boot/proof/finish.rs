@@ -65,7 +65,7 @@ fn images_own(session: &Session<'_>) -> Own {
     Own {
         has_id: ids.iter().any(is_id),
         has_keys: session.guest.host_keys.known().is_some_and(|keys| !keys.items.is_empty()),
-        has_sshd: session.promises.sshd,
+        has_sshd: session.terms.sshd,
     }
 }
 

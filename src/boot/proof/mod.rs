@@ -11,8 +11,9 @@ mod undecided;
 mod watchdog;
 
 pub use probe::Seed;
-pub use session::{Bus, Host, Terms, Session};
+pub use session::{Host, Session, Terms};
 pub use undecided::UNDECIDED;
+pub(super) use undecided::is_two_way;
 
 /// What a proof came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,8 +23,8 @@ pub(super) const SSH: Proof = Proof {
 
 /// What sysfs lists are the queues in use (`netif_set_real_num_rx_queues`): ethtool's "Combined", current.
 fn queues(session: &mut Session<'_>) -> Seen {
-    let Some(promised) = session.promises.queues else { return Err("nothing was promised".to_owned()) };
-    if let Some(reason) = &session.promises.one_queue {
+    let Some(promised) = session.terms.queues else { return Err("nothing was promised".to_owned()) };
+    if let Some(reason) = &session.terms.one_queue {
         return Err(format!("not provable here: {reason}"));
     }
     let cards = session.probe()?.all("net").to_vec();

@@ -30,7 +30,7 @@ pub trait Host {
     /// # Errors
     /// When it cannot be looked at.
     fn allocated(&mut self) -> Result<u64>;
-    /// A successful answer to `banner`, or a login by the key that runs a script as root.
+    /// Runs a script as root, logged in with the key of the config drive.
     ///
     /// # Errors
     /// Why there is none.
@@ -47,22 +47,11 @@ pub trait Host {
     fn restart(&mut self) -> Result<Result<Agent, String>, String>;
 }
 
-/// The bus of the root disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bus {
-    /// `hw_disk_bus=scsi`, `hw_scsi_model=virtio-scsi`.
-    VirtioScsi,
-    /// `hw_disk_bus=virtio`.
-    VirtioBlk,
-    /// Any other: nothing of ours is promised.
-    Other,
-}
-
-/// What the machine has, and so terms to the guest.
+/// What this trial holds the guest to: what the machine has, and the host's part in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// The root disk's bus.
-    pub bus: Bus,
+    /// QEMU's name of what the guest reaches its root disk by: `virtio-scsi-pci`, `virtio-blk-pci`.
+    pub root_driver: &'static str,
     /// The agent's channel.
     pub agent: bool,
     /// What the watchdog does, where it does something.
@@ -115,6 +104,25 @@ impl<'a> Session<'a> {
         seed: &'a Seed,
     ) -> Self {
         Self { host, agent, terms, guest, seed, probe: None, first: None, is_down: false }
+    }
+
+    /// Whether the guest shut down, so that another start is needed to go on.
+    pub fn is_down(&self) -> bool {
+        self.is_down
+    }
+
+    /// Starts the guest again, on the same disk.
+    ///
+    /// # Errors
+    /// Why it did not come up.
+    pub fn start_again(&mut self) -> Result<(), String> {
+        if self.first.is_none() {
+            self.first = self.probe.take();
+        }
+        self.probe = None;
+        self.agent = self.host.restart()?;
+        self.is_down = false;
+        Ok(())
     }
 
     /// So long on hardware, four times that under translation.

@@ -79,7 +79,7 @@ echo 0 >/proc/sys/kernel/panic && echo 1 >/proc/sys/kernel/sysrq || exit 4
 ";
 
 fn fires(session: &mut Session<'_>) -> Seen {
-    let Some(action) = session.promises.watchdog.clone() else { return Err("nothing was promised".to_owned()) };
+    let Some(action) = session.terms.watchdog.clone() else { return Err("nothing was promised".to_owned()) };
     let dog = match fed(session)? {
         Ok(dog) => dog,
         Err(found) => return Ok(Standing::Disproved(found)),

@@ -4,6 +4,8 @@ mod json;
 mod junit;
 mod text;
 
+pub use text::seconds;
+
 use super::Style;
 use crate::error::Error;
 use crate::verdict::{Outcome, Word};

@@ -32,8 +32,8 @@ fn write(trial: &Trial, style: Style) -> String {
     page.finish()
 }
 
-/// Tenths up to ten seconds.
-pub(super) fn seconds(millis: u64) -> String {
+/// Milliseconds for people: tenths up to ten seconds.
+pub fn seconds(millis: u64) -> String {
     if millis < 10_000 {
         format!("{}.{} s", millis / 1000, millis % 1000 / 100)
     } else {
