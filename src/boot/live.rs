@@ -1,13 +1,14 @@
 //! The running machine as proofs see it: monitor, console, overlay, port 22; started again when it went down.
 
 use super::agent::{Agent, Ran};
+use super::console::Console;
 use super::machine::Machine;
 use super::order::Place;
 use super::proof::Host;
 use super::qemu::{self, AGENT, Event, Folder, Namespace, OVERLAY, Running};
 use super::ssh::{self, Key};
 use super::start::{Start, Watch};
-use crate::bytes::text;
+use crate::bytes::{read_capped, text};
 use crate::error::{Error, Result};
 use serde_json::Value;
 use std::fs::File;
@@ -32,7 +33,9 @@ pub(super) struct Live<'a> {
     pub(super) patience: Duration,
     /// Bytes of the console that belong to earlier starts.
     pub(super) told: u64,
-    /// What the agent and we said, of agents that are gone.
+    /// What the console tells.
+    pub(super) marks: Console,
+    /// Who is told of the steps.
     pub(super) tell: &'a dyn Fn(&Start),
 }
 
@@ -55,12 +58,11 @@ impl Live<'_> {
     /// # Errors
     /// When QEMU dies.
     fn watch(&mut self) -> Result<Start> {
-        let mut watch = Watch::new(self.machine().promises.agent, self.patience, self.is_slow());
+        let from = self.marks.hits().len();
+        let mut watch = Watch::new(self.machine().promises.agent, self.patience, self.is_slow(), from);
         loop {
-            let console = self.console();
-            let folder = self.folder.clone();
             let running = self.running.as_mut().ok_or_else(gone)?;
-            if watch.look(running, &console, &folder)? {
+            if watch.look(running, &mut self.marks, &self.folder)? {
                 return Ok(watch.end());
             }
             (self.tell)(watch.start());
@@ -107,11 +109,16 @@ impl Host for Live<'_> {
             let mut file = File::open(self.folder.join(qemu::SERIAL))?;
             let size = file.metadata()?.len();
             file.seek(SeekFrom::Start(self.told.max(size.saturating_sub(MAX_CONSOLE))))?;
-            let mut bytes = Vec::new();
-            file.take(MAX_CONSOLE).read_to_end(&mut bytes)?;
-            std::io::Result::Ok(bytes)
+            std::io::Result::Ok(file.take(MAX_CONSOLE))
         };
-        text(&read().unwrap_or_default())
+        let bytes = read().ok().and_then(|mut end| read_capped(&mut end, MAX_CONSOLE, "serial console").ok());
+        text(&bytes.unwrap_or_default())
+    }
+
+    fn oops(&mut self) -> Option<String> {
+        let now = self.running.as_ref().map(Running::elapsed).unwrap_or_default();
+        drop(self.marks.poll(now));
+        self.marks.foreign().map(|hit| hit.line.clone())
     }
 
     fn allocated(&mut self) -> Result<u64> {

@@ -11,6 +11,7 @@ mod undecided;
 mod watchdog;
 
 pub use probe::Seed;
+pub(super) use session::clipped;
 pub use session::{Host, Session, Terms};
 pub use undecided::UNDECIDED;
 pub(super) use undecided::is_two_way;

@@ -25,6 +25,8 @@ pub trait Host {
     fn event(&mut self, name: &str, is: &dyn Fn(&Value) -> bool, patience: Duration) -> Result<Option<Value>>;
     /// What the guest wrote to its serial console so far.
     fn console(&mut self) -> String;
+    /// A line of the console that says that the guest failed in a way that need not be the image's fault.
+    fn oops(&mut self) -> Option<String>;
     /// Bytes that the overlay takes on the host's disk.
     ///
     /// # Errors
@@ -217,8 +219,8 @@ impl<'a> Session<'a> {
 /// Characters of a guest's text that are quoted.
 const MAX_QUOTE: usize = 300;
 
-/// The beginning of a guest's text.
-pub(super) fn clipped(text: &str) -> String {
+/// The beginning of a guest's text, to be quoted.
+pub fn clipped(text: &str) -> String {
     let mut clipped: String = text.chars().take(MAX_QUOTE).collect();
     if clipped.len() < text.len() {
         clipped.push('…');
