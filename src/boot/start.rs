@@ -175,7 +175,8 @@ impl Watch {
         let last = console.tail().last().unwrap_or_default();
         let sign = hits.iter().rfind(|hit| hit.mark.meaning == Meaning::Sign);
         let sign = sign.map(|hit| format!("; {}", quoted(hit))).unwrap_or_default();
-        let line = format!("neither login nor agent within {seconds} s{sign}; the console's last line: {:?}", clipped(last));
+        let line =
+            format!("neither login nor agent within {seconds} s{sign}; the console's last line: {:?}", clipped(last));
         Failure { kind: Kind::Silence, line }
     }
 }
@@ -250,7 +251,11 @@ mod tests {
             assert_eq!((kind(&hits, true), kind(&hits, false)), (translated, native), "{hits:?}");
         }
         let found = failure(&[hit("initramfs-waits", "waiting"), hit("root-missing", "ALERT! x")], true).unwrap();
-        assert!(found.line.contains("\"ALERT! x\"; before it, ") && found.line.contains("\"waiting\""), "{}", found.line);
+        assert!(
+            found.line.contains("\"ALERT! x\"; before it, ") && found.line.contains("\"waiting\""),
+            "{}",
+            found.line
+        );
     }
 
     #[test]

@@ -220,7 +220,7 @@ impl<'a> Session<'a> {
 const MAX_QUOTE: usize = 300;
 
 /// The beginning of a guest's text, to be quoted.
-pub fn clipped(text: &str) -> String {
+pub(in crate::boot) fn clipped(text: &str) -> String {
     let mut clipped: String = text.chars().take(MAX_QUOTE).collect();
     if clipped.len() < text.len() {
         clipped.push('…');

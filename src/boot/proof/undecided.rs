@@ -25,6 +25,6 @@ pub(super) const ONE_WAY: &[(&str, &str)] = &[
 ];
 
 /// Whether a check that fails is contradicted by a proof that decides it.
-pub fn is_two_way(check: &str) -> bool {
+pub(in crate::boot) fn is_two_way(check: &str) -> bool {
     !ONE_WAY.iter().any(|(id, _)| *id == check)
 }
