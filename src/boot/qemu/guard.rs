@@ -8,7 +8,9 @@
 
 use super::folder::Namespace;
 use crate::error::{Error, Result};
-use rustix::process::{Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit, setsid};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit, setsid,
+};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, stdin, stdout};
@@ -82,14 +84,14 @@ fn watch() -> Result<()> {
     // Out of reach of the terminal's Ctrl-C, which ends the parent and thereby our input.
     setsid().map_err(|error| Error::io("guard", error))?;
     let folder = make_folder(&env::temp_dir(), Path::new("/var/tmp"))?;
-    let told = tell(&Word::Folder(folder.clone())).and_then(|()| attend(&orders()?));
+    let told = tell(&Word::Folder(folder.clone())).and_then(|()| orders()).map(|orders| attend(&orders));
     // No child is left: the folder is ours alone.
     let removed = fs::remove_dir_all(&folder).map_err(|error| Error::io("private folder", error));
     told.and(removed.or_else(|error| if folder.exists() { Err(error) } else { Ok(()) }))
 }
 
 /// Follows orders until the parent is gone, then ends every child.
-fn attend(orders: &Receiver<String>) -> Result<()> {
+fn attend(orders: &Receiver<String>) {
     let mut children: Vec<Child> = Vec::new();
     loop {
         let heard = match orders.recv_timeout(PACE) {
@@ -105,7 +107,6 @@ fn attend(orders: &Receiver<String>) -> Result<()> {
         drop(child.kill());
         drop(child.wait());
     }
-    Ok(())
 }
 
 /// Standard input by lines, read beside; closed with the parent. One line waits at most.
@@ -187,7 +188,7 @@ fn run(step: &Step) -> Result<()> {
     }
     let failed = |error: rustix::io::Errno| Error::io("guard", error);
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
-    if getppid().map(|parent| parent.as_raw_pid()) != Some(step.guard) {
+    if getppid().map(Pid::as_raw_pid) != Some(step.guard) {
         return Err(Error::io("guard", "it died before the program ran"));
     }
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(failed)?;

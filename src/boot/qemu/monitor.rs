@@ -17,7 +17,7 @@ const MAX_EVENTS: usize = 4096;
 /// Bytes of the transcript: a boot's has 20 KB.
 const MAX_TRANSCRIPT: u64 = 8 * 1024 * 1024;
 /// Until an answer: QEMU answers at once, unless the host is overloaded.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Something that QEMU told of its own accord.
 #[derive(Clone, Debug, PartialEq)]
@@ -198,7 +198,7 @@ mod tests {
     /// A monitor that says `lines`, whatever it is asked, and then closes or waits.
     fn monitor(lines: &[&str], closes: bool) -> (Result<Monitor>, thread::JoinHandle<()>) {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let said = lines.iter().map(|line| format!("{line}\r\n")).collect::<String>();
+        let said = lines.iter().flat_map(|line| [*line, "\r\n"]).collect::<String>();
         let peer = thread::spawn(move || {
             drop(theirs.write_all(said.as_bytes()));
             if !closes {

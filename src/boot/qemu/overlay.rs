@@ -36,8 +36,8 @@ fn metadata(virtual_size: u64) -> Result<Vec<u8>> {
     let size =
         size.ok_or_else(|| Error::too_large("overlay", format!("{virtual_size} bytes are more than a qcow2 holds")))?;
     let l1_entries = size.div_ceil(PER_L1_ENTRY);
-    let l1_clusters = (l1_entries * 8).div_ceil(CLUSTER);
-    let clusters = L1_TABLE / CLUSTER + l1_clusters;
+    let l1_clusters = l1_entries.div_ceil(CLUSTER / 8);
+    let clusters = (L1_TABLE / CLUSTER).saturating_add(l1_clusters);
 
     let mut bytes: Vec<u8> = Vec::new();
     bytes.extend(b"QFI\xfb");
@@ -60,7 +60,7 @@ fn metadata(virtual_size: u64) -> Result<Vec<u8>> {
     bytes.extend(REFCOUNT_BLOCK.to_be_bytes());
     pad(&mut bytes, REFCOUNT_BLOCK);
     (0..clusters).for_each(|_| bytes.extend(1_u16.to_be_bytes()));
-    pad(&mut bytes, clusters * CLUSTER);
+    pad(&mut bytes, clusters.saturating_mul(CLUSTER));
     Ok(bytes)
 }
 

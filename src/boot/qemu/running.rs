@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Until QEMU has made its sockets: it reads no more than the overlay's header before.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// Until QEMU has gone when it was told to.
 const END: Duration = Duration::from_secs(20);
 /// Between two looks for the socket.
@@ -44,7 +44,7 @@ impl Running {
         let (started, started_at) = (Instant::now(), SystemTime::now());
         let stream = loop {
             if let Some(end) = folder.ended(id) {
-                return Err(refused(end).at(program.path.display().to_string()));
+                return Err(refused(&end).at(program.path.display().to_string()));
             }
             match UnixStream::connect(&socket) {
                 Ok(stream) => break stream,
@@ -57,7 +57,7 @@ impl Running {
         let transcript = folder.path().join(TRANSCRIPT);
         let monitor = match Monitor::greet(stream, Some(&transcript)) {
             Ok(monitor) => monitor,
-            Err(error) => return Err(folder.wait(id, Duration::from_secs(1)).map_or(error, refused)),
+            Err(error) => return Err(folder.wait(id, Duration::from_secs(1)).map_or(error, |end| refused(&end))),
         };
         Ok(Self { folder, monitor, id, started, started_at })
     }
@@ -196,6 +196,6 @@ impl Running {
     }
 }
 
-fn refused(end: String) -> Error {
+fn refused(end: &str) -> Error {
     Error::io("QEMU", format!("it does not start ({end})"))
 }
