@@ -128,10 +128,10 @@ fn attempt_once(
 
 /// What the agent and we said.
 fn keep_transcript(order: &Order<'_>, session: &Session<'_>) -> Result<()> {
-    let (Some(target), Ok(agent)) = (&order.keep, &session.agent) else { return Ok(()) };
+    let Some(target) = &order.keep else { return Ok(()) };
     let path = target.join("agent.log");
     let written =
-        std::fs::create_dir_all(target).and_then(|()| std::fs::write(&path, agent.transcript().join("\n") + "\n"));
+        std::fs::create_dir_all(target).and_then(|()| std::fs::write(&path, session.transcript().join("\n") + "\n"));
     written.map_err(|error| Error::io("kept logs", error).at(path.display().to_string()))
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
 
 mod boot;
+mod boot_proofs;
 mod build;
 #[path = "../oracles/mod.rs"]
 mod cases;

@@ -86,6 +86,8 @@ pub struct Session<'a> {
     pub(super) probe: Option<Probe>,
     /// What was told at the first start, once there is a second.
     pub(super) first: Option<Probe>,
+    /// What was said to the agents of earlier starts, and by them.
+    transcript: Vec<String>,
     /// What one proof leaves for another.
     pub(super) is_down: bool,
 }
@@ -105,7 +107,7 @@ impl<'a> Session<'a> {
         guest: &'a Guest,
         seed: &'a Seed,
     ) -> Self {
-        Self { host, agent, terms, guest, seed, probe: None, first: None, is_down: false }
+        Self { host, agent, terms, guest, seed, probe: None, first: None, transcript: Vec::new(), is_down: false }
     }
 
     /// Whether the guest shut down, so that another start is needed to go on.
@@ -122,9 +124,19 @@ impl<'a> Session<'a> {
             self.first = self.probe.take();
         }
         self.probe = None;
+        if let Ok(agent) = &self.agent {
+            self.transcript.extend_from_slice(agent.transcript());
+        }
+        self.agent = Err("the guest was shut down".to_owned());
         self.agent = self.host.restart()?;
         self.is_down = false;
         Ok(())
+    }
+
+    /// What was said to the agent and by it, in all starts.
+    pub fn transcript(&self) -> Vec<String> {
+        let last = self.agent.as_ref().map(|agent| agent.transcript()).unwrap_or_default();
+        [self.transcript.as_slice(), last].concat()
     }
 
     /// So long on hardware, four times that under translation.
@@ -217,7 +229,7 @@ impl<'a> Session<'a> {
 }
 
 /// Characters of a guest's text that are quoted.
-const MAX_QUOTE: usize = 300;
+const MAX_QUOTE: usize = 240;
 
 /// The beginning of a guest's text, to be quoted.
 pub(in crate::boot) fn clipped(text: &str) -> String {

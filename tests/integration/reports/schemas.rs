@@ -250,9 +250,9 @@ fn proofs_that_are_written_are_valid() {
     };
     let folder = tempfile::TempDir::new().unwrap();
     let json = proofs::FORMATS.iter().find(|format| format.name == "json").unwrap();
-    let written = [whole, none].iter().enumerate().map(|(index, trial)| {
+    let written = [whole, none].into_iter().enumerate().map(|(index, trial)| {
         let path = folder.path().join(format!("{index}.json"));
-        fs::write(&path, (json.write)(trial, bootworthy::report::Style::default())).unwrap();
+        fs::write(&path, (json.write)(&trial, bootworthy::report::Style::default())).unwrap();
         path
     });
     valid(&path("boot.json"), &written.collect::<Vec<_>>());
