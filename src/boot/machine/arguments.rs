@@ -2,7 +2,7 @@
 
 use super::blocks::{escaped, nodes};
 use super::cpu::is_kvm_only;
-use super::{Accel, Device, Firmware, Machine, Network, Role, UUID, WatchdogAction, Wiring};
+use super::{Accel, Chipset, Device, Firmware, Machine, Network, Role, UUID, WatchdogAction, Wiring};
 use serde_json::{Value, json};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -43,7 +43,12 @@ impl Machine {
             self.backend(device, wiring, &mut line);
             line.json("-device", &device.argument());
         }
-        if let Some(action) = self.promises.watchdog {
+        // The chipset's own watchdog: libvirt takes it for one that resets since 9.1.
+        let chipset = (self.chipset == Chipset::Q35).then_some(WatchdogAction::Reset);
+        if chipset.is_some() {
+            line.words(&["-global", "ICH9-LPC.noreboot=off"]);
+        }
+        if let Some(action) = self.promises.watchdog.or(chipset) {
             line.words(&["-watchdog-action", word(action)]);
         }
         line.words(&["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]);
@@ -63,9 +68,7 @@ impl Machine {
         if wiring.firmware.is_some() {
             text += ",pflash0=pflash0-format,pflash1=pflash1-format";
         }
-        if !self.has_hpet {
-            text += ",hpet=off";
-        }
+        text += if self.has_hpet { ",hpet=on" } else { ",hpet=off" };
         text
     }
 

@@ -11,8 +11,10 @@ use std::path::Path;
 pub(super) fn nodes(machine: &Machine, wiring: &Wiring) -> Vec<OsString> {
     let mut all = Vec::new();
     if let Some((code, variables)) = &wiring.firmware {
-        pflash(&mut all, "pflash0", code, true);
-        pflash(&mut all, "pflash1", variables, false);
+        // Fedora's firmware is qcow2; it comes from the host, and its name is to be believed.
+        let driver = if code.extension() == Some(OsStr::new("qcow2")) { "qcow2" } else { "raw" };
+        pflash(&mut all, "pflash0", code, driver, true);
+        pflash(&mut all, "pflash1", variables, driver, false);
     }
     file(&mut all, "base", &wiring.base, true);
     node(
@@ -45,9 +47,7 @@ pub(super) fn nodes(machine: &Machine, wiring: &Wiring) -> Vec<OsString> {
     all
 }
 
-fn pflash(all: &mut Vec<OsString>, name: &str, path: &Path, is_read_only: bool) {
-    // Fedora's firmware is qcow2; it comes from the host, and its name is to be believed.
-    let driver = if path.extension() == Some(OsStr::new("qcow2")) { "qcow2" } else { "raw" };
+fn pflash(all: &mut Vec<OsString>, name: &str, path: &Path, driver: &str, is_read_only: bool) {
     file(all, name, path, is_read_only);
     node(
         all,

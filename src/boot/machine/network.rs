@@ -31,10 +31,17 @@ pub(super) fn card(asked: &Asked<'_>) -> Result<(Device, u32)> {
         .plugged(plug)
         .with("netdev", "hostnet0")
         .with("mac", super::MAC);
+    let packed = asked.either_flag("hw_virtio_packed_ring", "hw:virtio_packed_ring");
     if driver != "virtio-net-pci" {
-        return Ok((card, 1));
+        // Nova writes the option whatever the card is.
+        return match packed {
+            Some((_, from)) => {
+                Err(impossible(from, &format!("{driver} is no virtio device")).help("use hw_vif_model=virtio"))
+            }
+            None => Ok((card, 1)),
+        };
     }
-    if let Some((true, _)) = asked.either_flag("hw_virtio_packed_ring", "hw:virtio_packed_ring") {
+    if let Some((true, _)) = packed {
         card = card.with("packed", true);
     }
     let is_multiple = asked.either_flag("hw_vif_multiqueue_enabled", "hw:vif_multiqueue_enabled");

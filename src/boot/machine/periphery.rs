@@ -57,7 +57,7 @@ pub(super) fn sound(asked: &Asked<'_>, chipset: Chipset, notes: &mut Vec<Note>) 
         "es1370" => return vec![voiced("ES1370").plugged(conventional)],
         "sb16" => return vec![voiced("sb16")],
         "usb" => return vec![voiced("usb-audio").on(USB)],
-        "virtio" => return vec![voiced("virtio-sound-pci").plugged(express)],
+        "virtio" => return vec![voiced("virtio-sound-pci").with("streams", 2).plugged(express)],
         "ich6" => card("intel-hda").plugged(conventional),
         "ich9" if chipset == Chipset::Q35 => card("ich9-intel-hda").at("pcie.0", "0x1b"),
         "ich9" => card("ich9-intel-hda").plugged(conventional),
@@ -104,7 +104,7 @@ pub(super) fn watchdog(asked: &Asked<'_>) -> Option<(Device, WatchdogAction)> {
 }
 
 /// Balloon, random numbers, the place for memory dumps.
-pub(super) fn rest(asked: &Asked<'_>, is_encrypted: bool) -> Vec<Device> {
+pub(super) fn rest(asked: &Asked<'_>) -> Vec<Device> {
     let balloon = Device::new(Role::Balloon, "virtio-balloon-pci", "balloon0", "Nova: statistics of memory");
     let balloon = balloon.with("deflate-on-oom", true).with("free-page-reporting", true);
     let mut devices = vec![balloon.plugged(Plug::Express(Turn::Balloon))];
@@ -117,7 +117,8 @@ pub(super) fn rest(asked: &Asked<'_>, is_encrypted: bool) -> Vec<Device> {
         }
         devices.push(rng.with("rng", "objrng0").plugged(Plug::Express(Turn::Rng)));
     }
-    if !is_encrypted {
+    // It needs memory that the host can read.
+    if !asked.is_encrypted() {
         devices.push(Device::new(Role::Vmcoreinfo, "vmcoreinfo", "", "Nova: memory dumps of x86"));
     }
     devices
