@@ -1,10 +1,12 @@
 //! QEMU as a child: found, started, spoken to, and gone without a trace however its parent ends.
 
 use crate::common::program as guard;
-use bootworthy::boot::machine::Accel;
-use bootworthy::boot::qemu::{Folder, Namespace, OVERLAY, Program, Running, SERIAL, TRANSCRIPT, Wish, create_overlay};
+use bootworthy::boot::machine::{Accel, MONITOR, SERIAL};
+use bootworthy::boot::qemu::{Folder, Namespace, OVERLAY, Program, Running, TRANSCRIPT, Wish, create_overlay, network};
+use bootworthy::error::Error;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,26 +23,26 @@ fn qemu() -> Program {
 }
 
 /// A machine whose disk holds nothing: it stays in the firmware.
-fn arguments(folder: &Path, more: &[&str]) -> Vec<String> {
+fn arguments(folder: &Path, more: &[&str]) -> Vec<OsString> {
     let path = |name: &str| folder.join(name).display().to_string();
     let words = [
         "-S -machine pc -accel tcg -m 64 -nodefaults -no-user-config -display none".to_owned(),
-        format!("-chardev socket,id=monitor,path={},server=on,wait=off", path("monitor.sock")),
+        format!("-chardev socket,id=monitor,path={},server=on,wait=off", path(MONITOR)),
         "-mon chardev=monitor,mode=control".to_owned(),
         format!("-chardev file,id=serial,path={} -device isa-serial,chardev=serial", path(SERIAL)),
         format!("-blockdev driver=qcow2,node-name=disk,discard=unmap,file.driver=file,file.filename={}", path(OVERLAY)),
         "-device virtio-blk-pci,drive=disk,id=virtio-disk0".to_owned(),
     ];
-    let words: Vec<String> = words.iter().flat_map(|line| line.split(' ')).map(str::to_owned).collect();
-    words.into_iter().chain(more.iter().map(|word| (*word).to_owned())).collect()
+    let words = words.iter().flat_map(|line| line.split(' ')).chain(more.iter().copied());
+    words.map(OsString::from).collect()
 }
 
-fn start(more: &[&str], namespace: Option<&Namespace>) -> Result<Running, (PathBuf, bootworthy::error::Error)> {
+fn start(more: &[&str], namespace: Option<&Namespace>) -> Result<Running, Box<(PathBuf, Error)>> {
     let folder = Folder::create_by(Path::new(guard())).unwrap();
     let path = folder.path().to_owned();
     create_overlay(&path.join(OVERLAY), 1 << 30).unwrap();
     let arguments = arguments(&path, more);
-    Running::start(&qemu(), &arguments, folder, namespace).map_err(|error| (path, error))
+    Running::start(&qemu(), &arguments, folder, namespace).map_err(|error| Box::new((path, error)))
 }
 
 /// Processes whose command line names the folder.
@@ -84,7 +86,7 @@ fn a_machine_is_started_asked_and_stopped() {
     // The same folder carries another machine, whose first was ended gently, then one that is killed.
     let mut folder = running.stop().unwrap();
     assert_eq!(processes(&path), [""; 0]);
-    let id = folder.start(Path::new("/bin/sleep"), &["1000".to_owned()], None).unwrap();
+    let id = folder.start(Path::new("/bin/sleep"), &["1000".into()], None).unwrap();
     assert_eq!(folder.ended(id), None);
     folder.kill(id).unwrap();
     assert_eq!(folder.ended(id).as_deref(), Some("signal: 9 (SIGKILL)"));
@@ -101,15 +103,14 @@ fn a_machine_is_started_asked_and_stopped() {
 
 #[test]
 fn a_refusal_is_told_in_qemus_words() {
-    let (path, error) = start(&["-device", "nonsense"], None).unwrap_err();
+    let (path, error) = *start(&["-device", "nonsense"], None).unwrap_err();
     assert!(error.to_string().contains("it does not start (exit status: 1: "), "{error}");
     assert!(error.to_string().contains("'nonsense' is not a valid device model name"), "{error}");
     assert_gone(&path, "failure");
 
     let mut running = start(&[], None).unwrap();
     let path = running.folder().path().to_owned();
-    let id = running.execute("query-status", Value::Null).and_then(|_| running.execute("quit", Value::Null));
-    id.unwrap();
+    running.execute("quit", Value::Null).unwrap();
     let error = running.execute("query-status", Value::Null).unwrap_err();
     assert_eq!(error.to_string(), "QEMU: it ended (exit status: 0)");
     drop(running);
@@ -117,8 +118,8 @@ fn a_refusal_is_told_in_qemus_words() {
 }
 
 #[test]
-fn a_tap_device_has_two_queues() {
-    bootworthy::boot::qemu::network::probe_tap().unwrap();
+fn a_tap_device_has_two_queues_and_leads_nowhere() {
+    network::probe_tap().unwrap();
     let namespace = Namespace::new();
     let netdev = "tap,id=net,ifname=tap0,queues=2,script=no,downscript=no,vhost=off";
     let nic = "virtio-net-pci,netdev=net,mq=on,vectors=6,id=net0";
@@ -126,8 +127,23 @@ fn a_tap_device_has_two_queues() {
     let path = running.folder().path().to_owned();
     let found = running.execute("human-monitor-command", json!({"command-line": "info network"})).unwrap();
     assert_eq!(found.as_str().unwrap().matches("type=tap").count(), 2, "{found}");
+    let inside = std::fs::read_to_string(format!("/proc/{}/net/dev", running.id())).unwrap();
+    let mut devices: Vec<&str> = inside.lines().filter_map(|line| Some(line.split_once(':')?.0.trim())).collect();
+    devices.sort_unstable();
+    assert_eq!(devices, ["lo", "tap0"]);
     drop(running);
     assert_gone(&path, "a namespace");
+}
+
+#[test]
+fn the_guests_port_22_has_a_port_of_the_loopback_device() {
+    let forward = "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:22";
+    let mut running = start(&["-netdev", forward, "-device", "virtio-net-pci,netdev=net"], None).unwrap();
+    let port = running.ssh_port().unwrap();
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    drop(running);
+    let mut running = start(&[], None).unwrap();
+    assert!(running.ssh_port().is_err());
 }
 
 /// Not a test: what the next one kills. It starts a machine, says where, and waits.
@@ -157,7 +173,7 @@ fn started_parent() -> (Child, PathBuf) {
 fn nothing_is_left_when_the_parent_dies() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL, Signal::ABORT] {
         let (mut child, folder) = started_parent();
-        assert!(folder.join("monitor.sock").exists());
+        assert!(folder.join(MONITOR).exists());
         assert_eq!(processes(&folder).len(), 1);
         kill_process(Pid::from_child(&child), signal).unwrap();
         child.wait().unwrap();

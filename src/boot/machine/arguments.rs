@@ -38,6 +38,8 @@ impl Machine {
             line.words(&["-global", "kvm-pit.lost_tick_policy=delay"]);
         }
         line.words(&["-boot", if self.has_boot_menu { "menu=on,strict=on" } else { "strict=on" }]);
+        // SeaBIOS, and a GRUB without a serial terminal, then write to the serial console: nobody looks at a screen.
+        line.words(&["-machine", "graphics=off"]);
         line.0.extend(nodes(self, wiring));
         for device in self.devices.iter().filter(|device| is_made(device, wiring)) {
             self.backend(device, wiring, &mut line);

@@ -5,6 +5,7 @@ use crate::bytes::text;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -88,7 +89,7 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be started. One that starts and fails at once is [`Folder::ended`].
-    pub fn start(&mut self, program: &Path, arguments: &[String], namespace: Option<&Namespace>) -> Result<u32> {
+    pub fn start(&mut self, program: &Path, arguments: &[OsString], namespace: Option<&Namespace>) -> Result<u32> {
         let (program, arguments) = (program.to_owned(), arguments.to_vec());
         self.order(&Order::Start { program, arguments, namespace: namespace.cloned() })?;
         match self.answer()? {

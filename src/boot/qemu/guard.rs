@@ -12,6 +12,7 @@ use rustix::process::{
     Pid, Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit, setsid,
 };
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _, stdin, stdout};
 use std::os::unix::ffi::OsStrExt as _;
@@ -41,7 +42,7 @@ const ATTEMPTS: u32 = 100;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Order {
     /// Start a program.
-    Start { program: PathBuf, arguments: Vec<String>, namespace: Option<Namespace> },
+    Start { program: PathBuf, arguments: Vec<OsString>, namespace: Option<Namespace> },
     /// End what was started with this process id.
     Kill(u32),
 }
@@ -65,7 +66,7 @@ pub(super) enum Word {
 struct Step {
     guard: i32,
     program: PathBuf,
-    arguments: Vec<String>,
+    arguments: Vec<OsString>,
     namespace: Option<Namespace>,
 }
 
@@ -162,7 +163,7 @@ fn bury(children: &mut Vec<Child>) -> Result<()> {
     ended.iter().try_for_each(tell)
 }
 
-fn start(program: PathBuf, arguments: Vec<String>, namespace: Option<Namespace>) -> Result<Child> {
+fn start(program: PathBuf, arguments: Vec<OsString>, namespace: Option<Namespace>) -> Result<Child> {
     let failed = |error: std::io::Error| Error::io("guard", error);
     let guard = env::current_exe().map_err(failed)?;
     let is_apart = namespace.is_some();

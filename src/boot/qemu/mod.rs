@@ -15,12 +15,6 @@ pub use overlay::{allocated, create as create_overlay};
 pub use program::{Program, Wish};
 pub use running::Running;
 
-/// The monitor's socket in the private folder.
-pub const MONITOR: &str = "monitor.sock";
-/// The agent channel's socket in the private folder.
-pub const AGENT: &str = "agent.sock";
-/// What the guest writes to its first serial port, in the private folder.
-pub const SERIAL: &str = "serial.log";
 /// The overlay that takes every write, in the private folder.
 pub const OVERLAY: &str = "overlay.qcow2";
 /// What was said to the monitor and by it, a line each, in the private folder.

@@ -1,6 +1,6 @@
 //! QEMU on this host: which program, which version, what runs the guest's instructions, and as which processor.
 
-use super::super::machine::Accel;
+use crate::boot::machine::Accel;
 use crate::bytes::{read_capped, text};
 use crate::error::{Error, Result};
 use std::env;
@@ -19,8 +19,6 @@ struct Row {
     program: &'static str,
     /// What brings the program, by family.
     packages: &'static str,
-    /// Processors under the translator: the first, and the one with which a guest's oops is tried again.
-    models: [&'static str; 2],
 }
 
 const ROWS: &[Row] = &[
@@ -28,13 +26,11 @@ const ROWS: &[Row] = &[
         architecture: "x86_64",
         program: "qemu-system-x86_64",
         packages: "qemu-system-x86 (Debian, Ubuntu, Arch), qemu-kvm (Fedora, RHEL), qemu-x86 (openSUSE) or qemu-system-x86_64 (Alpine)",
-        models: ["max", "Haswell-v4"],
     },
     Row {
         architecture: "aarch64",
         program: "qemu-system-aarch64",
         packages: "qemu-system-arm (Debian, Ubuntu, openSUSE: qemu-arm), qemu-kvm (Fedora, RHEL) or qemu-system-aarch64 (Arch, Alpine)",
-        models: ["max,pauth-impdef=on", "neoverse-n1"],
     },
 ];
 
@@ -46,9 +42,6 @@ const VARIABLE: &str = "BOOTWORTHY_QEMU";
 const KVM_TRIAL: Duration = Duration::from_millis(500);
 /// Bytes of `--version` that are read; real ones have 150.
 const MAX_VERSION: u64 = 4096;
-/// QEMU 7.2 damages the flags in cmpxchg16b: double faults of Debian 13's kernel, which end with `cx16=off`.
-const FIRST_SOUND_CX16: u32 = 8;
-
 /// What the user wants the guest's instructions to be run by (`--accel`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Wish {
@@ -108,18 +101,6 @@ impl Program {
                 Err(why) => Ok((Accel::Tcg, Some(why))),
             },
         }
-    }
-
-    /// QEMU's CPU models for `accel`: the first choice, then the one with which a guest that failed in a way that is not
-    /// the image's own is tried again.
-    pub fn cpus(&self, accel: Accel) -> Vec<String> {
-        if accel == Accel::Kvm {
-            return vec!["host".to_owned()];
-        }
-        let damaged = self.architecture == "x86_64" && self.version.0 < FIRST_SOUND_CX16;
-        let models = ROWS.iter().find(|row| row.architecture == self.architecture).map(|row| row.models);
-        let model = |name: &str| if damaged { format!("{name},cx16=off") } else { name.to_owned() };
-        models.into_iter().flatten().map(model).collect()
     }
 
     /// The version as QEMU writes it.
@@ -227,20 +208,6 @@ mod tests {
         ];
         for (words, expected) in rows {
             assert_eq!(version(words), expected, "{words}");
-        }
-    }
-
-    #[test]
-    fn processors() {
-        let program = |architecture, major| Program { path: PathBuf::new(), version: (major, 2, 0), architecture };
-        let rows: [(Program, Accel, &[&str]); 4] = [
-            (program("x86_64", 10), Accel::Tcg, &["max", "Haswell-v4"]),
-            (program("x86_64", 7), Accel::Tcg, &["max,cx16=off", "Haswell-v4,cx16=off"]),
-            (program("aarch64", 7), Accel::Tcg, &["max,pauth-impdef=on", "neoverse-n1"]),
-            (program("x86_64", 7), Accel::Kvm, &["host"]),
-        ];
-        for (program, accel, expected) in rows {
-            assert_eq!(program.cpus(accel), expected, "{program:?} {accel:?}");
         }
     }
 

@@ -3,9 +3,11 @@
 use super::folder::{Folder, Namespace};
 use super::monitor::{Event, Monitor};
 use super::network::forwarded_port;
-use super::{MONITOR, Program, TRANSCRIPT};
+use super::{Program, TRANSCRIPT};
+use crate::boot::machine::MONITOR;
 use crate::error::{Error, Result};
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -35,7 +37,7 @@ impl Running {
     /// QEMU's own words when it refuses.
     pub fn start(
         program: &Program,
-        arguments: &[String],
+        arguments: &[OsString],
         mut folder: Folder,
         namespace: Option<&Namespace>,
     ) -> Result<Self> {
@@ -65,6 +67,11 @@ impl Running {
     /// The folder it runs in.
     pub fn folder(&self) -> &Folder {
         &self.folder
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.id
     }
 
     /// Since QEMU was started.
