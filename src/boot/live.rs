@@ -2,15 +2,16 @@
 
 use super::agent::{Agent, Ran};
 use super::console::Console;
-use super::machine::Machine;
+use super::machine::{AGENT, Machine, SERIAL};
 use super::order::Place;
 use super::proof::Host;
-use super::qemu::{self, AGENT, Event, Folder, Namespace, OVERLAY, Running};
+use super::qemu::{self, Event, Folder, Namespace, OVERLAY, Running};
 use super::ssh::{self, Key};
 use super::start::{Start, Watch};
 use crate::bytes::{read_capped, text};
 use crate::error::{Error, Result};
 use serde_json::Value;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ const MAX_CONSOLE: u64 = 4 * 1024 * 1024;
 pub(super) struct Live<'a> {
     pub(super) running: Option<Running>,
     pub(super) folder: PathBuf,
-    pub(super) arguments: Vec<String>,
+    pub(super) arguments: Vec<OsString>,
     pub(super) place: &'a Place,
     pub(super) key: &'a Key,
     /// Who logs in: the user that cloud-init makes.
@@ -106,7 +107,7 @@ impl Host for Live<'_> {
 
     fn console(&mut self) -> String {
         let read = || {
-            let mut file = File::open(self.folder.join(qemu::SERIAL))?;
+            let mut file = File::open(self.folder.join(SERIAL))?;
             let size = file.metadata()?.len();
             file.seek(SeekFrom::Start(self.told.max(size.saturating_sub(MAX_CONSOLE))))?;
             std::io::Result::Ok(file.take(MAX_CONSOLE))
@@ -140,7 +141,7 @@ impl Host for Live<'_> {
             Some(Err(error)) => return Err(error.to_string()),
             None => return Err(gone().to_string()),
         };
-        self.told = self.folder.join(qemu::SERIAL).metadata().map_or(0, |found| found.len());
+        self.told = self.folder.join(SERIAL).metadata().map_or(0, |found| found.len());
         let start = self.start(folder).map_err(|error| error.to_string())?;
         start.failure.map_or(Ok(start.agent), |failure| Err(failure.line))
     }

@@ -1,6 +1,7 @@
 //! What is to be proved of which image, in which machine.
 
-use super::machine::{Accel, Flavor, Machine, Network, Wiring, print};
+use super::machine::firmware::{self, Uefi};
+use super::machine::{Accel, Flavor, Machine, Network, Wiring, models, print};
 use super::outcome::Statics;
 use super::proof::{Needs, Proof};
 use super::qemu::{OVERLAY, Program, Wish, network};
@@ -49,6 +50,8 @@ pub(super) struct Place {
     pub(super) format: &'static str,
     pub(super) virtual_size: u64,
     pub(super) network: Network,
+    /// OVMF, where the machine starts by UEFI.
+    pub(super) firmware: Option<Uefi>,
     /// Why the card has but one queue.
     pub(super) one_queue: Option<String>,
     pub(super) remarks: Vec<String>,
@@ -76,14 +79,17 @@ impl Order<'_> {
             Ok(()) => Network::Tap { name: network::TAP.to_owned() },
             Err(_) => Network::User { forward: Some("tcp:127.0.0.1:0-:22".to_owned()) },
         };
-        let cpus = program.cpus(accel);
-        if let Some(cpu) = cpus.first().filter(|cpu| cpu.contains("cx16=off")) {
-            let version = program.version_text();
-            remarks.push(format!("the processor is {cpu}: QEMU {version} gets cmpxchg16b wrong when it translates"));
-        }
+        let models = models(accel, program.version.0);
+        let cpus = [Some(models.first), models.second].into_iter().flatten().map(str::to_owned).collect();
+        remarks.extend(models.note.map(str::to_owned));
         remarks.extend(machine.notes.iter().map(|note| format!("{}: {}", note.about, note.says)));
         let one_queue = tap.err().filter(|_| has_many);
-        Ok(Place { program, accel, cpus, machine, base, format, virtual_size, network, one_queue, remarks })
+        let firmware = firmware::find(machine.promises.firmware, machine.chipset, None)?;
+        let mut place =
+            Place { program, accel, cpus, machine, base, format, virtual_size, network, one_queue, firmware, remarks };
+        let shortfalls = place.machine.shortfalls(&place.wiring(Path::new("/"), 0));
+        place.remarks.extend(shortfalls.iter().map(|note| format!("{}: {}", note.about, note.says)));
+        Ok(place)
     }
 
     fn disk(&self) -> Result<(&'static str, u64)> {
@@ -106,7 +112,7 @@ impl Order<'_> {
     pub fn command(&self) -> Result<String> {
         let place = self.place()?;
         let folder = Path::new("/tmp/bootworthy");
-        let wiring = place.wiring(folder, 0)?;
+        let wiring = place.wiring(folder, 0);
         Ok(print(place.program.path.as_os_str(), &place.machine.arguments(&wiring)))
     }
 }
@@ -117,17 +123,10 @@ pub(super) const CONFIG_DRIVE: &str = "config.iso";
 pub(super) const VARIABLES: &str = "variables.fd";
 
 impl Place {
-    fn firmware(&self) -> Result<Option<(PathBuf, PathBuf)>> {
-        Ok(None)
-    }
-
     /// What the machine hangs on in this folder, with the processor of this try.
-    ///
-    /// # Errors
-    /// When the firmware is asked for and not there.
-    pub(super) fn wiring(&self, folder: &Path, attempt: usize) -> Result<Wiring> {
-        let firmware = self.firmware()?.map(|(code, _)| (code, folder.join(VARIABLES)));
-        Ok(Wiring {
+    pub(super) fn wiring(&self, folder: &Path, attempt: usize) -> Wiring {
+        let firmware = self.firmware.as_ref().map(|found| (found.code.clone(), folder.join(VARIABLES)));
+        Wiring {
             folder: folder.to_owned(),
             base: self.base.clone(),
             base_format: self.format,
@@ -138,6 +137,6 @@ impl Place {
             cpu: self.cpus.get(attempt).or(self.cpus.first()).cloned().unwrap_or_else(|| "max".to_owned()),
             firmware,
             tpm: None,
-        })
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::agent::Agent;
 use super::console::{Console, Hit, Meaning, Phase as Reached};
+use super::machine::AGENT;
 use super::proof::clipped;
-use super::qemu::{AGENT, Event, Running};
+use super::qemu::{Event, Running};
 use crate::error::Result;
 use crate::report::proofs::Phase;
 use serde_json::json;

@@ -3,10 +3,11 @@
 use super::config_drive::Instance;
 use super::console::Console;
 use super::live::Live;
+use super::machine::{Accel, Firmware, MAC, Network, SERIAL, UUID, action};
 use super::order::{CONFIG_DRIVE, Order, Place, VARIABLES};
 use super::outcome::{disagreements, outcome, row};
 use super::proof::{Proof, Seed, Session, Standing, Terms, Turn};
-use super::qemu::{Folder, OVERLAY, SERIAL, TRANSCRIPT, create_overlay};
+use super::qemu::{Folder, OVERLAY, TRANSCRIPT, create_overlay};
 use super::ssh::{Key, nonce};
 use super::start::{Failure, Kind, Start};
 use crate::error::{Error, Result};
@@ -79,16 +80,14 @@ fn attempt_once(
     let folder = Folder::create()?;
     let path = folder.path().to_owned();
     let key = Key::make(&path)?;
-    let seed = Seed { nonce: nonce()?, public_key: key.public.clone(), instance: super::machine::UUID.to_owned() };
+    let seed = Seed { nonce: nonce()?, public_key: key.public.clone(), instance: UUID.to_owned() };
     create_overlay(&path.join(OVERLAY), place.virtual_size)?;
     place.instance(&seed).write(&path.join(CONFIG_DRIVE))?;
-    place.copy_variables(&path.join(VARIABLES))?;
-    let wiring = place.wiring(&path, attempt)?;
-    let line = place.machine.arguments(&wiring).into_iter();
-    let arguments: Result<Vec<String>, _> = line.map(std::ffi::OsString::into_string).collect();
-    let arguments = arguments.map_err(|word| {
-        Error::unsupported("path", format!("{} is not UTF-8", word.display())).help("give the image another name")
-    })?;
+    if let Some(firmware) = &place.firmware {
+        firmware.copy_variables(&path.join(VARIABLES))?;
+    }
+    let wiring = place.wiring(&path, attempt);
+    let arguments = place.machine.arguments(&wiring);
     let [fast_patience, slow_patience] = PATIENCE;
     let login = order.guest.cloud_init.known().and_then(|settings| settings.default_user.known()?.clone());
     let watching = |start: &Start| tell(&Stage::Starting(&start.phases));
@@ -100,7 +99,7 @@ fn attempt_once(
         place,
         key: &key,
         user: login.unwrap_or_else(|| "root".to_owned()),
-        has_forward: matches!(place.network, super::machine::Network::User { .. }),
+        has_forward: matches!(place.network, Network::User { .. }),
         patience: order.timeout.unwrap_or(if place.is_translated() { slow_patience } else { fast_patience }),
         told: 0,
         tell: &watching,
@@ -206,7 +205,7 @@ impl Place {
         Terms {
             root_driver: promises.root_driver,
             agent: promises.agent,
-            watchdog: promises.watchdog.map(|action| super::machine::action(action).to_owned()),
+            watchdog: promises.watchdog.map(|done| action(done).to_owned()),
             queues: (promises.queues > 1).then_some(promises.queues),
             one_queue: self.one_queue.clone(),
             admin: promises.admin_user.clone(),
@@ -219,23 +218,19 @@ impl Place {
     fn instance(&self, seed: &Seed) -> Instance {
         // Behind a tap device nobody answers to DHCP.
         let address = ("192.0.2.2".to_owned(), "255.255.255.0".to_owned());
-        let is_tap = matches!(self.network, super::machine::Network::Tap { .. });
+        let is_tap = matches!(self.network, Network::Tap { .. });
         Instance {
             uuid: seed.instance.clone(),
             hostname: "bootworthy".to_owned(),
             public_key: Some(seed.public_key.clone()),
             user_data: Some(seed.user_data()),
-            mac: super::machine::MAC.to_owned(),
+            mac: MAC.to_owned(),
             address: is_tap.then_some(address),
         }
     }
 
     fn is_translated(&self) -> bool {
-        self.accel == super::machine::Accel::Tcg
-    }
-
-    fn copy_variables(&self, _: &std::path::Path) -> Result<()> {
-        Ok(())
+        self.accel == Accel::Tcg
     }
 
     /// The machine in one line.
@@ -250,8 +245,8 @@ impl Place {
             format!("{} MiB", machine.ram_mib)
         };
         let firmware = match promises.firmware {
-            super::machine::Firmware::Bios => "bios",
-            super::machine::Firmware::Uefi { .. } => "uefi",
+            Firmware::Bios => "bios",
+            Firmware::Uefi { .. } => "uefi",
         };
         let mut parts = vec![
             format!("machine {}", machine.machine_type),
@@ -266,10 +261,10 @@ impl Place {
         if promises.agent {
             parts.push("agent".to_owned());
         }
-        if let Some(action) = promises.watchdog {
-            parts.push(format!("i6300esb {}", super::machine::action(action)));
+        if let Some(done) = promises.watchdog {
+            parts.push(format!("i6300esb {}", action(done)));
         }
-        let accel = if self.accel == super::machine::Accel::Kvm { "KVM" } else { "TCG" };
+        let accel = if self.accel == Accel::Kvm { "KVM" } else { "TCG" };
         format!("{} · QEMU {} ({accel})", parts.join(", "), self.program.version_text())
     }
 }

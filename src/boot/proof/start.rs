@@ -122,7 +122,9 @@ fn judge(probe: &Probe, nonce: &str, instance: &str) -> Standing {
         let names = users.join(", ");
         // What another of its modules could not do is the image's to mend, and no promise of ours.
         let aside = errors.first().map(|error| format!("; of its own it reports {error}")).unwrap_or_default();
-        return Standing::Proved(clipped(&format!("{source}; the key is {names}'s, the user data's file is there{aside}")));
+        return Standing::Proved(clipped(&format!(
+            "{source}; the key is {names}'s, the user data's file is there{aside}"
+        )));
     }
     Standing::Disproved(clipped(&format!("{source}; {}", flaws.join("; "))))
 }
