@@ -1,7 +1,7 @@
 //! The command line: lists the commands, no logic.
 
 use crate::command::{
-    EXIT_CODES, check, checks, completions, explain, features, initrd, inspect, lint, man, properties,
+    EXIT_CODES, boot, check, checks, completions, explain, features, initrd, inspect, lint, man, properties,
 };
 use clap::{Parser, Subcommand};
 
@@ -19,6 +19,8 @@ pub struct Cli {
 pub enum Command {
     /// Judge images: does it boot, on which bus, what is missing
     Check(check::Args),
+    /// Start an image in QEMU with Nova's devices, and prove what the checks promise
+    Boot(boot::Args),
     /// Print the Glance properties that an image has earned
     Properties(properties::Args),
     /// Tell which features an image is ready for, and what else each takes

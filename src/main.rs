@@ -15,6 +15,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => command::check::run(&args),
+        Command::Boot(args) => command::boot::run(&args),
         Command::Properties(args) => command::properties::run(&args),
         Command::Features(args) => command::features::run(&args),
         Command::Lint(args) => command::lint::run(&args),

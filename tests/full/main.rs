@@ -7,6 +7,7 @@ mod boot;
 mod boot_console;
 mod boot_machine;
 mod boot_network;
+mod boot_proofs;
 mod build;
 #[path = "../oracles/mod.rs"]
 mod cases;

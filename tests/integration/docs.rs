@@ -1,6 +1,7 @@
 //! What is written down is what the program does. `BOOTWORTHY_UPDATE=1` brings the documents up to date.
 
 use crate::common::{Run, bootworthy};
+use bootworthy::boot::proof::{PROOFS, UNDECIDED};
 use bootworthy::config::schema;
 use bootworthy::manifest::lint::{RULES, Rule};
 use bootworthy::report::page;
@@ -16,6 +17,7 @@ const CHECKS_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/checks.md")
 const FEATURES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/features.md");
 const CONFIG_SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/config.json");
 const RULES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rules.md");
+const PROOFS_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/proofs.md");
 const PROPERTIES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/properties.md");
 
 /// Compares, or rewrites when asked to.
@@ -150,6 +152,21 @@ fn rules_page() -> String {
     text
 }
 
+fn proofs_page() -> String {
+    let mut text = "# Proofs\n\nGenerated from the program: what `bootworthy boot IMAGE` looks for in the running guest, in this order, and \
+        the checks that each decides: where it is proved none of them may fail, where it is disproved one of them must.\n\n\
+        | proof | shows that | decides |\n|---|---|---|\n"
+        .to_owned();
+    for proof in PROOFS {
+        let checks: Vec<String> = proof.decides.iter().map(|id| format!("`{id}`")).collect();
+        let checks = if checks.is_empty() { "–".to_owned() } else { checks.join(", ") };
+        text += &format!("| `{}` | {} | {checks} |\n", proof.id, marked(proof.summary));
+    }
+    text += "\nWhat no boot decides:\n\n";
+    text += &UNDECIDED.iter().map(|(id, why)| format!("- `{id}`: {why}\n")).collect::<String>();
+    text
+}
+
 /// One row: the four sides of a feature by name.
 fn sides(feature: &Feature) -> String {
     let listed = |names: Vec<String>| if names.is_empty() { "–".to_owned() } else { names.join(", ") };
@@ -217,6 +234,7 @@ fn pages_are_current() {
         (PROPERTIES_PAGE, properties_page()),
         (FEATURES_PAGE, features_page()),
         (RULES_PAGE, rules_page()),
+        (PROOFS_PAGE, proofs_page()),
         (CONFIG_SCHEMA, schema()),
     ];
     for (path, current) in pages {

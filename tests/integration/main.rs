@@ -12,6 +12,7 @@
 
 #[path = "../oracles/mod.rs"]
 mod cases;
+mod boot_command;
 mod boot_process;
 mod checks;
 mod claims;

@@ -48,8 +48,10 @@ impl Monitor {
     /// # Errors
     /// When it is no monitor.
     pub fn greet(stream: UnixStream, transcript: Option<&Path>) -> Result<Self> {
-        let transcript =
-            transcript.map(File::create).transpose().map_err(|error| Error::io("monitor's transcript", error))?;
+        let transcript = transcript
+            .map(|path| File::options().append(true).create(true).open(path))
+            .transpose()
+            .map_err(|error| Error::io("monitor's transcript", error))?;
         let mut monitor =
             Self { stream, pending: Vec::new(), events: VecDeque::new(), transcript, transcribed: 0, next_id: 0 };
         let greeting = monitor.receive(after(PATIENCE))?.ok_or_else(|| Error::io("monitor", "no greeting"))?;
