@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod disk;
+pub mod distribution;
 pub mod engine;
 pub mod lock;
 pub mod plan;
