@@ -10,7 +10,7 @@ mod schema;
 mod shape;
 mod size;
 
-pub use disk::{Disk, Partition, PartitionKind};
+pub use disk::{Disk, Partition, PartitionKind, Trim};
 pub use key::KEYS;
 pub use page::page;
 pub use schema::schema;
@@ -20,7 +20,7 @@ use super::engine::Engine;
 use super::plan::{Architecture, Firmware, Mode};
 use super::tree::commands::Command;
 use super::tree::users::{Ssh, User};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use document::Document;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -84,6 +84,11 @@ pub struct Recipe {
     /// The image's own check.
     #[serde(default)]
     pub check: Check,
+    /// The file's name and text, for errors with their line.
+    #[serde(skip)]
+    file_name: String,
+    #[serde(skip)]
+    text: String,
 }
 
 /// Where the packages come from.
@@ -236,13 +241,22 @@ impl Recipe {
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         let document = Document::parse(name, text)?;
         shape::table(&document, "", document.top(), 0, KEYS)?;
-        let recipe: Self = toml::from_str(text).map_err(|error| {
+        let mut recipe: Self = toml::from_str(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
             document.error(offset, error.message().replace('\n', ", "))
         })?;
-        match rules::broken_rule(&recipe) {
-            None => Ok(recipe),
-            Some(broken) => Err(document.error_of(&broken.key, broken.cause)),
+        if let Some(broken) = rules::broken_rule(&recipe) {
+            return Err(document.error_of(&broken.key, broken.cause));
+        }
+        (recipe.file_name, recipe.text) = (name.to_owned(), text.to_owned());
+        Ok(recipe)
+    }
+
+    /// An error at a key of this recipe: `disk.partition.1.size`.
+    pub fn error(&self, key: &str, cause: impl std::fmt::Display) -> Error {
+        match Document::parse(&self.file_name, &self.text) {
+            Ok(document) => document.error_of(key, cause),
+            Err(error) => error,
         }
     }
 }
