@@ -1,5 +1,7 @@
 //! A recipe (TOML) → what the image shall be. Unknown keys are errors, and so is a wish that contradicts another.
 
+use super::disk::image::{Compression, Format};
+use super::plan::{Architecture, Firmware};
 use crate::error::{Error, Result};
 use crate::limits::{GIB, KIB, MIB};
 use crate::verdict::feature::{self, FEATURES};
@@ -45,17 +47,6 @@ pub struct Distribution {
     pub architecture: Architecture,
 }
 
-/// CPU architectures that images are built for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Architecture {
-    /// 64-bit x86.
-    #[serde(rename = "x86_64")]
-    X86_64,
-    /// 64-bit Arm.
-    Aarch64,
-}
-
 /// What is installed.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,22 +69,12 @@ pub struct Boot {
     pub cmdline: Vec<String>,
 }
 
-/// What starts the loader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Firmware {
-    /// `SeaBIOS`, Nova's default.
-    Bios,
-    /// OVMF.
-    Uefi,
-}
-
 /// The disk.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Disk {
     /// Image format.
-    pub format: DiskFormat,
+    pub format: Format,
     /// qcow2 cluster compression.
     pub compression: Option<Compression>,
     /// Virtual size, for example `4 GiB`.
@@ -101,26 +82,6 @@ pub struct Disk {
     pub size: u64,
     /// In disk order; the last is the root.
     pub partition: Vec<Partition>,
-}
-
-/// Image formats that are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DiskFormat {
-    /// qcow2 version 3.
-    Qcow2,
-    /// A plain file.
-    Raw,
-}
-
-/// qcow2 cluster compression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compression {
-    /// Read by every QEMU.
-    Zlib,
-    /// Smaller and faster, QEMU ≥ 5.1.
-    Zstd,
 }
 
 /// One partition.
@@ -211,7 +172,7 @@ impl Recipe {
         if used.is_none_or(|used| used >= self.disk.size) {
             return wrong(format!("the partitions do not fit into disk.size, {} bytes", self.disk.size));
         }
-        if self.disk.compression.is_some() && self.disk.format == DiskFormat::Raw {
+        if self.disk.compression.is_some() && self.disk.format == Format::Raw {
             return wrong("disk.compression is for qcow2; a raw disk has none".to_owned());
         }
         Ok(())
