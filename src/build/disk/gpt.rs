@@ -1,11 +1,14 @@
 //! Writes a GUID partition table: protective MBR, both copies, their checksums (UEFI 2.10 §5.2.3 and §5.3).
 
 use super::guid::Guid;
-use super::layout::{BACKUP, Extent, SECTOR};
 use super::target::Target;
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 
+/// Bytes of a logical sector: what Nova's disks have.
+pub(super) const SECTOR: u64 = 512;
+/// Bytes behind the last partition: entries and a header.
+const BACKUP: u64 = 33 * SECTOR;
 /// Entries that a table has room for; Linux and every tool write as many.
 const ENTRIES: u32 = 128;
 /// Bytes of an entry: all that Linux reads (`block/partitions/efi.c`).
@@ -19,24 +22,26 @@ const ENTRY_SECTORS: u64 = 32;
 
 /// A partition of the table.
 #[derive(Clone, Debug)]
-pub struct Partition {
+pub(super) struct Partition {
     /// 1 to 128, in any order on the disk.
-    pub number: u32,
+    pub(super) number: u32,
     /// Type.
-    pub kind: Guid,
+    pub(super) kind: Guid,
     /// PARTUUID.
-    pub uuid: Guid,
+    pub(super) uuid: Guid,
     /// PARTLABEL, at most 36 UTF-16 units.
-    pub label: String,
-    /// Where it stands.
-    pub extent: Extent,
+    pub(super) label: String,
+    /// First byte, a multiple of 512.
+    pub(super) start: u64,
+    /// Bytes, a multiple of 512.
+    pub(super) size: u64,
 }
 
 /// Writes the table of a disk of `size` bytes; the boot code in the first 440 bytes stays.
 ///
 /// # Errors
 /// `Corrupt` for two partitions of one number or one PARTUUID, that overlap, or of a name too long; `Io` as [`Target::write`] has it.
-pub fn write(disk: &Target, size: u64, id: Guid, partitions: &[Partition]) -> Result<()> {
+pub(super) fn write(disk: &Target, size: u64, id: Guid, partitions: &[Partition]) -> Result<()> {
     let last = sectors(size).checked_sub(1).filter(|last| *last > 2 + 2 * ENTRY_SECTORS);
     let last = last.ok_or_else(|| corrupt(format!("a disk of {size} bytes has no room for the table")))?;
     check(partitions, size)?;
@@ -67,21 +72,21 @@ fn offset(sector: u64) -> u64 {
 fn check(partitions: &[Partition], size: u64) -> Result<()> {
     let (mut numbers, mut uuids) = (BTreeSet::new(), BTreeSet::new());
     let mut order: Vec<&Partition> = partitions.iter().collect();
-    order.sort_by_key(|partition| partition.extent.start);
+    order.sort_by_key(|partition| partition.start);
     let mut free = offset(2 + ENTRY_SECTORS);
-    for Partition { number, uuid, extent, .. } in order {
+    for Partition { number, uuid, start, size: length, .. } in order {
         if !(1..=ENTRIES).contains(number) || !numbers.insert(number) {
             return Err(corrupt(format!("a number twice, or not between 1 and {ENTRIES}: {number}")));
         }
         if !uuids.insert(*uuid) {
             return Err(corrupt(format!("the PARTUUID of partition {number} twice")));
         }
-        let is_whole = extent.start.is_multiple_of(SECTOR) && extent.size.is_multiple_of(SECTOR) && extent.size > 0;
-        if !is_whole || extent.start < free || extent.end() > size.saturating_sub(BACKUP) {
-            let cause = format!("partition {number} at bytes {} to {} of {size}", extent.start, extent.end());
-            return Err(corrupt(cause));
+        let end = start.saturating_add(*length);
+        let is_whole = start.is_multiple_of(SECTOR) && length.is_multiple_of(SECTOR) && *length > 0;
+        if !is_whole || *start < free || end > size.saturating_sub(BACKUP) {
+            return Err(corrupt(format!("partition {number} at bytes {start} to {end} of {size}")));
         }
-        free = extent.end();
+        free = end;
     }
     Ok(())
 }
@@ -104,11 +109,10 @@ fn entry(partition: &Partition) -> Result<Vec<u8>> {
         return Err(corrupt(format!("the name {:?} has more than {NAME} UTF-16 units, or a NUL", partition.label)));
     }
     name.resize(NAME, 0);
-    let Extent { start, .. } = partition.extent;
-    let last = sectors(partition.extent.end()).saturating_sub(1);
+    let last = sectors(partition.start.saturating_add(partition.size)).saturating_sub(1);
     let mut row = [partition.kind.bytes(), partition.uuid.bytes()].concat();
     // No attributes: the firmware needs none, and bit 2 would have an old BIOS look for its own table.
-    for number in [sectors(start), last, 0] {
+    for number in [sectors(partition.start), last, 0] {
         row.extend(number.to_le_bytes());
     }
     row.extend(name.into_iter().flat_map(u16::to_le_bytes));
@@ -155,7 +159,7 @@ mod tests {
 
     fn partition(number: u32, start: u64, size: u64) -> Partition {
         let uuid = guid(u8::try_from(number).unwrap_or(0xff));
-        Partition { number, kind: guid(0), uuid, label: "root".into(), extent: Extent { start, size } }
+        Partition { number, kind: guid(0), uuid, label: "root".into(), start, size }
     }
 
     #[test]

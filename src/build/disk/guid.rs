@@ -9,15 +9,18 @@ const DASHES: [usize; 4] = [8, 13, 18, 23];
 
 /// A GUID in its 16 bytes on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Guid([u8; 16]);
+pub(super) struct Guid([u8; 16]);
 
 impl Guid {
     /// `c12a7328-f81f-11d2-ba4b-00a0c93ec93b`, in either case.
     ///
     /// # Errors
     /// `Corrupt` when it is written otherwise.
-    pub fn parse(text: &str) -> Result<Self> {
-        Ok(Self(mixed(written(text)?)))
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let written = parsed(text).ok_or_else(|| {
+            Error::corrupt("GUID", format!("{text:?}, expected the form 01234567-89ab-cdef-0123-456789abcdef"))
+        })?;
+        Ok(Self(ORDER.map(|place| written.get(place).copied().unwrap_or(0))))
     }
 
     /// The bytes on disk.
@@ -26,16 +29,7 @@ impl Guid {
     }
 }
 
-/// The 16 bytes of a UUID in the order in which they are written, as file systems store it.
-///
-/// # Errors
-/// `Corrupt` when it is not eight, four, four, four and twelve hexadecimal digits.
-pub(super) fn written(text: &str) -> Result<[u8; 16]> {
-    parsed(text).ok_or_else(|| {
-        Error::corrupt("UUID", format!("{text:?}, expected the form 01234567-89ab-cdef-0123-456789abcdef"))
-    })
-}
-
+/// The 16 bytes in the order in which they are written.
 fn parsed(text: &str) -> Option<[u8; 16]> {
     let has_dashes = DASHES.iter().all(|at| text.as_bytes().get(*at) == Some(&b'-'));
     let digits: Vec<u8> = text
@@ -46,10 +40,6 @@ fn parsed(text: &str) -> Option<[u8; 16]> {
     let (pairs, rest) = digits.as_chunks::<2>();
     let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
     bytes.try_into().ok().filter(|_| has_dashes && rest.is_empty() && text.len() == 36)
-}
-
-fn mixed(written: [u8; 16]) -> [u8; 16] {
-    ORDER.map(|place| written.get(place).copied().unwrap_or(0))
 }
 
 #[cfg(test)]

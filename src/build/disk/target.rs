@@ -11,13 +11,13 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 /// Bytes that are copied at once.
-const PART: usize = 1024 * 1024;
+const PART: u64 = MIB;
 /// A block that holds only zeros is not written: what ext4, xfs and btrfs allocate at least.
 const BLOCK: usize = 4096;
 
 /// A file of ours, open for reading and writing.
 #[derive(Debug)]
-pub struct Target {
+pub(super) struct Target {
     file: File,
     path: PathBuf,
     need: u64,
@@ -28,7 +28,7 @@ impl Target {
     ///
     /// # Errors
     /// `Io` when it cannot be made.
-    pub fn create(path: &Path) -> Result<Self> {
+    pub(super) fn create(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path);
         Self::of(file, path)
     }
@@ -37,7 +37,7 @@ impl Target {
     ///
     /// # Errors
     /// `Io` when it cannot be opened.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(super) fn open(path: &Path) -> Result<Self> {
         Self::of(OpenOptions::new().read(true).write(true).open(path), path)
     }
 
@@ -50,23 +50,18 @@ impl Target {
     ///
     /// # Errors
     /// `Io` naming the file, the bytes it needs and those that are free.
-    pub fn reserve(&mut self, need: u64) -> Result<()> {
+    pub(super) fn reserve(&mut self, need: u64) -> Result<()> {
         self.need = need;
         room(&self.path, need)
     }
 
-    /// Bytes of the file, holes counted.
-    pub fn size(&self) -> Result<u64> {
-        self.file.metadata().map(|metadata| metadata.len()).map_err(|error| self.failed(&error))
-    }
-
     /// Makes it `size` bytes long; what is new is a hole.
-    pub fn resize(&self, size: u64) -> Result<()> {
+    pub(super) fn resize(&self, size: u64) -> Result<()> {
         self.file.set_len(size).map_err(|error| self.failed(&error))
     }
 
     /// Fills `buf` from `offset`, exactly.
-    pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+    pub(super) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         self.file.read_exact_at(buf, offset).map_err(|error| self.failed(&error).offset(offset))
     }
 
@@ -74,7 +69,7 @@ impl Target {
     ///
     /// # Errors
     /// `Io` naming the file; on a full disk also what is needed and what is free.
-    pub fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+    pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         self.file.write_all_at(bytes, offset).map_err(|error| self.failed(&error).offset(offset))
     }
 
@@ -82,38 +77,38 @@ impl Target {
     ///
     /// # Errors
     /// As [`Target::write`], and when `from` cannot be read.
-    pub fn copy(&self, offset: u64, from: &Path, progress: &dyn Fn(u64)) -> Result<()> {
+    pub(super) fn copy(&self, offset: u64, from: &Path) -> Result<()> {
         let source = File::open(from).map_err(|error| failed(from, &error, 0))?;
         let size = source.metadata().map_err(|error| failed(from, &error, 0))?.len();
+        let mut buffer = vec![0; length(PART)];
         let mut at = 0;
         while let Some((start, end)) = next_extent(&source, at, size).map_err(|error| failed(from, &error, 0))? {
-            self.copy_extent(&source, from, offset, (start, end), progress)?;
+            let mut place = start;
+            while place < end {
+                let part = buffer.get_mut(..length(end.saturating_sub(place))).unwrap_or_default();
+                source.read_exact_at(part, place).map_err(|error| failed(from, &error, 0).offset(place))?;
+                self.write_sparse(offset.saturating_add(place), part)?;
+                place = place.saturating_add(PART);
+            }
             at = end;
         }
         Ok(())
     }
 
-    fn copy_extent(
-        &self,
-        source: &File,
-        from: &Path,
-        offset: u64,
-        (start, end): (u64, u64),
-        progress: &dyn Fn(u64),
-    ) -> Result<()> {
-        let mut buffer = vec![0; PART];
-        let mut at = start;
-        while at < end {
-            let length = usize::try_from(end.saturating_sub(at)).unwrap_or(PART).min(PART);
-            let part = buffer.get_mut(..length).unwrap_or_default();
-            source.read_exact_at(part, at).map_err(|error| failed(from, &error, 0).offset(at))?;
-            for (block, place) in part.chunks(BLOCK).zip((at..).step_by(BLOCK)) {
-                if block.iter().any(|byte| *byte != 0) {
-                    self.write(offset.saturating_add(place), block)?;
-                }
+    /// Writes the blocks that hold something, neighbours at once.
+    fn write_sparse(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let is_empty = |block: &[u8]| block.iter().all(|byte| *byte == 0);
+        let mut at = offset;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let is_hole = is_empty(rest.get(..BLOCK).unwrap_or(rest));
+            let alike = rest.chunks(BLOCK).take_while(|block| is_empty(block) == is_hole).map(<[u8]>::len).sum();
+            let (run, behind) = rest.split_at_checked(alike).unwrap_or((rest, &[]));
+            if !is_hole {
+                self.write(at, run)?;
             }
-            at = at.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-            progress(at);
+            at = at.saturating_add(u64::try_from(alike).unwrap_or(u64::MAX));
+            rest = behind;
         }
         Ok(())
     }
@@ -121,6 +116,11 @@ impl Target {
     fn failed(&self, error: &io::Error) -> Error {
         failed(&self.path, error, self.need)
     }
+}
+
+/// How much of `left` is copied at once.
+fn length(left: u64) -> usize {
+    usize::try_from(left.min(PART)).unwrap_or(0)
 }
 
 /// The next bytes of `file` from `at` that are not a hole.
@@ -144,7 +144,7 @@ fn next_extent(file: &File, at: u64, size: u64) -> io::Result<Option<(u64, u64)>
 ///
 /// # Errors
 /// `Io` naming the file, the bytes it needs and those that are free.
-pub fn room(path: &Path, need: u64) -> Result<()> {
+pub(super) fn room(path: &Path, need: u64) -> Result<()> {
     match free(path) {
         Some(free) if free < need => Err(full(path, need)),
         _ => Ok(()),
@@ -152,12 +152,12 @@ pub fn room(path: &Path, need: u64) -> Result<()> {
 }
 
 /// Bytes that the file takes on the disk below, holes not counted; 0 where it cannot be asked.
-pub fn allocated(path: &Path) -> u64 {
+pub(super) fn allocated(path: &Path) -> u64 {
     path.metadata().map_or(0, |metadata| metadata.blocks().saturating_mul(512))
 }
 
 /// The disk below `path` is full: what is needed there, and what is free.
-pub fn full(path: &Path, need: u64) -> Error {
+pub(super) fn full(path: &Path, need: u64) -> Error {
     let mib = |bytes: u64| bytes.div_ceil(MIB);
     let free = free(path).map_or_else(String::new, |free| format!(", {} MiB are free", mib(free)));
     let need = if need == 0 { String::new() } else { format!(": {} MiB are needed{free}", mib(need)) };
@@ -168,11 +168,12 @@ pub fn full(path: &Path, need: u64) -> Error {
 }
 
 /// A path of the host in a message.
-pub fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     text(path.as_os_str().as_bytes())
 }
 
-fn failed(path: &Path, error: &io::Error, need: u64) -> Error {
+/// An error of the host about a file of ours, which needs `need` bytes.
+pub(super) fn failed(path: &Path, error: &io::Error, need: u64) -> Error {
     match error.kind() {
         IoKind::StorageFull | IoKind::QuotaExceeded => full(path, need),
         _ => Error::io("file of the build", error).at(shown(path)),
@@ -180,7 +181,7 @@ fn failed(path: &Path, error: &io::Error, need: u64) -> Error {
 }
 
 /// Bytes that an ordinary user may still write where `path` stands.
-fn free(path: &Path) -> Option<u64> {
+pub(super) fn free(path: &Path) -> Option<u64> {
     let folder = if path.exists() { path } else { path.parent()? };
     let found = statvfs(folder).ok()?;
     Some(found.f_bavail.saturating_mul(found.f_frsize))
@@ -197,14 +198,13 @@ mod tests {
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         let source = Target::create(&from).unwrap();
         source.resize(8 * MIB + 3).unwrap();
-        let pieces: [(u64, &[u8]); 4] =
-            [(0, b"a"), (MIB - 1, b"bc"), (5 * MIB, &[0; 4096]), (8 * MIB, b"end")];
+        let pieces: [(u64, &[u8]); 4] = [(0, b"a"), (MIB - 1, b"bc"), (5 * MIB, &[0; 4096]), (8 * MIB, b"end")];
         for (at, bytes) in pieces {
             source.write(at, bytes).unwrap();
         }
         let target = Target::create(&to).unwrap();
         target.resize(32 * MIB).unwrap();
-        target.copy(4 * MIB, &from, &|_| {}).unwrap();
+        target.copy(4 * MIB, &from).unwrap();
         let read = |file: &Target, at, size: u64| {
             let mut bytes = vec![1; usize::try_from(size).unwrap()];
             file.read(at, &mut bytes).unwrap();
@@ -212,7 +212,7 @@ mod tests {
         };
         assert_eq!(read(&target, 4 * MIB, 8 * MIB + 3), read(&source, 0, 8 * MIB + 3));
         assert!(read(&target, 0, 4 * MIB).iter().all(|byte| *byte == 0));
-        assert_eq!(target.size().unwrap(), 32 * MIB);
+        assert_eq!(to.metadata().unwrap().len(), 32 * MIB);
         assert!(allocated(&to) <= 5 * 4096, "{} bytes", allocated(&to));
     }
 
@@ -221,9 +221,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let from = folder.path().join("from");
         Target::create(&from).unwrap().resize(MIB).unwrap();
-        let target = Target::create(&folder.path().join("to")).unwrap();
-        target.copy(0, &from, &|_| {}).unwrap();
-        assert_eq!(target.size().unwrap(), 0);
+        let to = folder.path().join("to");
+        Target::create(&to).unwrap().copy(0, &from).unwrap();
+        assert_eq!(to.metadata().unwrap().len(), 0);
     }
 
     #[test]
@@ -232,7 +232,10 @@ mod tests {
         let path = folder.path().join("disk.raw");
         let error = Target::create(&path).unwrap().reserve(u64::MAX).unwrap_err();
         let said = error.to_string();
-        assert!(said.contains("disk.raw") && said.contains("MiB are needed") && said.contains("MiB are free"), "{said}");
+        assert!(
+            said.contains("disk.raw") && said.contains("MiB are needed") && said.contains("MiB are free"),
+            "{said}"
+        );
         // The device that is always full.
         let full = Target { file: OpenOptions::new().write(true).open("/dev/full").unwrap(), path, need: 3 * MIB };
         let error = full.write(0, b"x").unwrap_err();
