@@ -4,6 +4,7 @@ use crate::command::{
     EXIT_CODES, check, checks, completions, explain, features, initrd, inspect, lint, man, properties,
 };
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 
 /// Will this Linux image boot and behave in OpenStack, and which Glance properties has it earned?
 #[derive(Debug, Parser)]
@@ -42,5 +43,19 @@ pub enum Command {
     Worker {
         /// The request, as JSON.
         request: String,
+    },
+    /// Run a program that ends when the parent process does
+    #[command(hide = true)]
+    Child {
+        /// The program and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
+    /// Work on a tree as its root, for the parent process
+    #[command(hide = true)]
+    Inside {
+        /// What to do.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
     },
 }

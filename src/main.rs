@@ -1,7 +1,7 @@
 //! Parse, dispatch, print the error, exit code.
 
 use bootworthy::cli::{Cli, Command};
-use bootworthy::{command, worker};
+use bootworthy::{build, command, worker};
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
 
@@ -28,5 +28,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             worker::serve(&request)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Child { words } => Ok(ExitCode::from(worker::guard::serve(&words)?)),
+        Command::Inside { words } => Ok(ExitCode::from(build::inside(&words)?)),
     }
 }

@@ -9,4 +9,28 @@ pub mod recipe;
 pub mod result;
 pub mod tree;
 
+pub mod workshop;
+
 pub use plan::{Plan, Stage};
+
+use crate::error::{Error, Result};
+use std::ffi::OsString;
+use std::path::Path;
+
+/// The hidden subcommand under which the program starts itself as the tree's root.
+const COMMAND: &str = "inside";
+/// Steps into a tree and becomes a program of it: the tree, the program, its arguments.
+const ENTER: &str = "enter";
+
+/// Does, as the tree's root, what the parent process asks; gives the exit code.
+///
+/// # Errors
+/// When the words are none of the parent's, and what went wrong otherwise.
+pub fn inside(words: &[OsString]) -> Result<u8> {
+    match words {
+        [what, tree, program, arguments @ ..] if what == ENTER => {
+            Err(workshop::enter(Path::new(tree), program, arguments))
+        }
+        _ => Err(Error::corrupt("inside", "expected what to do; this command is the program's own")),
+    }
+}

@@ -41,3 +41,4 @@ mod readers_login;
 mod table;
 mod unsafe_images;
 mod variants;
+mod workshop;
