@@ -2,16 +2,20 @@
 
 pub mod check;
 pub mod disk;
+pub mod distribution;
 pub mod engine;
+pub mod kernels;
 pub mod lock;
 pub mod plan;
+mod planning;
 pub mod recipe;
 pub mod result;
+mod source;
 pub mod tree;
-
 pub mod workshop;
 
 pub use plan::{Plan, Stage};
+pub use planning::{Wanted, plan as make_plan};
 
 use crate::error::{Error, Result};
 use std::ffi::OsString;

@@ -144,6 +144,18 @@ pub enum FileSystemType {
     Vfat,
 }
 
+impl FileSystemType {
+    /// Its name, as mount(8) takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+            Self::Btrfs => "btrfs",
+            Self::Vfat => "vfat",
+        }
+    }
+}
+
 /// Permission bits, written in octal: `"0644"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

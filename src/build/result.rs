@@ -11,10 +11,6 @@ pub struct Options {
     pub title: String,
     /// Names of [`crate::manifest::FORMATS`].
     pub manifests: Vec<String>,
-    /// Properties that must be earned, as `--with` takes them.
-    pub with: Vec<String>,
-    /// Properties that are left out.
-    pub without: Vec<String>,
     /// What only the publisher can say, by Glance's key.
     pub policy: BTreeMap<String, String>,
 }

@@ -53,3 +53,17 @@ pub enum Engine {
     /// `apk --root`.
     Apk,
 }
+
+impl Engine {
+    /// Its name, as recipes and plans write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mmdebstrap => "mmdebstrap",
+            Self::Tar => "tar",
+            Self::Dir => "dir",
+            Self::Dnf => "dnf",
+            Self::Zypper => "zypper",
+            Self::Apk => "apk",
+        }
+    }
+}

@@ -17,5 +17,6 @@ pub struct Command {
     /// A script for `sh -eu` with the tree as `/`.
     pub run: String,
     /// Variables besides `PATH`, `LC_ALL`, `SOURCE_DATE_EPOCH` and `DEBIAN_FRONTEND`.
+    #[serde(default)]
     pub environment: std::collections::BTreeMap<String, String>,
 }
