@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut plan = args.planned(&recipe, lock.as_ref(), &manifests).map_err(refused)?;
     building::note(&plan.notes)?;
     let Some(target) = args.output.as_ref().filter(|_| !args.plan) else {
-        print(&format!("{:#}\n", serde_json::to_value(&plan)?))?;
+        print(&format!("{}\n", serde_json::to_string_pretty(&plan)?))?;
         return Ok(ExitCode::SUCCESS);
     };
     place(target)?;

@@ -1,6 +1,7 @@
 //! What is written down is what the program does. `BOOTWORTHY_UPDATE=1` brings the documents up to date.
 
 use crate::common::{Run, bootworthy};
+use bootworthy::build::recipe;
 use bootworthy::config::schema;
 use bootworthy::report::page;
 use bootworthy::verdict::Weight;
@@ -14,6 +15,8 @@ const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const CHECKS_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/checks.md");
 const FEATURES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/features.md");
 const CONFIG_SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/config.json");
+const RECIPE_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/recipe.md");
+const RECIPE_SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/recipe.json");
 const PROPERTIES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/properties.md");
 
 /// Compares, or rewrites when asked to.
@@ -163,6 +166,16 @@ fn features_page() -> String {
     text
 }
 
+fn recipe_page() -> String {
+    let mut text = "# Recipes\n\nGenerated from the program: every key of a recipe (TOML), which `bootworthy build` makes an image \
+        from. A key that is not here is an error. `docs/schemas/recipe.json` says the same to editors.\n"
+        .to_owned();
+    text += &recipe::page();
+    text += "\n## Features\n\nWhat each brings along is on [its page](features.md), under recipe.\n\n";
+    text += &FEATURES.iter().map(|feature| format!("- `{}`: {}\n", feature.name, feature.summary)).collect::<String>();
+    text
+}
+
 /// Runs the commands of a console block and writes down what they print.
 fn console(block: &str) -> String {
     let mut text = String::new();
@@ -203,6 +216,8 @@ fn pages_are_current() {
         (PROPERTIES_PAGE, properties_page()),
         (FEATURES_PAGE, features_page()),
         (CONFIG_SCHEMA, schema()),
+        (RECIPE_PAGE, recipe_page()),
+        (RECIPE_SCHEMA, recipe::schema()),
     ];
     for (path, current) in pages {
         settle(path, &fs::read_to_string(path).unwrap_or_default(), &current);

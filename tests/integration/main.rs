@@ -12,6 +12,7 @@
 
 #[path = "../oracles/mod.rs"]
 mod cases;
+mod build;
 mod checks;
 mod cli;
 mod common;
