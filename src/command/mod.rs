@@ -11,8 +11,10 @@ mod images;
 pub mod initrd;
 pub mod inspect;
 mod judging;
+mod levels;
 pub mod lint;
 pub mod man;
+mod manifests;
 mod output;
 pub mod properties;
 

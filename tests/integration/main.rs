@@ -14,6 +14,7 @@
 mod cases;
 mod build;
 mod checks;
+mod claims;
 mod cli;
 mod common;
 mod config;
