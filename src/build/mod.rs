@@ -30,6 +30,10 @@ use std::path::Path;
 const COMMAND: &str = "inside";
 /// Steps into a tree and becomes a program of it: the tree, the program, its arguments.
 const ENTER: &str = "enter";
+/// Mounts what a tree may expect and becomes a program of the host: the same.
+const FURNISH: &str = "furnish";
+/// Carries out a stage: the tree, and the file that has the stage as JSON.
+const APPLY: &str = "apply";
 
 /// Does, as the tree's root, what the parent process asks; gives the exit code.
 ///
@@ -40,6 +44,10 @@ pub fn inside(words: &[OsString]) -> Result<u8> {
         [what, tree, program, arguments @ ..] if what == ENTER => {
             Err(workshop::enter(Path::new(tree), program, arguments))
         }
+        [what, tree, program, arguments @ ..] if what == FURNISH => {
+            Err(workshop::furnished(Path::new(tree), program, arguments))
+        }
+        [what, tree, request] if what == APPLY => tree::serve(Path::new(tree), Path::new(request)).map(|()| 0),
         _ => Err(Error::corrupt("inside", "expected what to do; this command is the program's own")),
     }
 }

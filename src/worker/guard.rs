@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitOptions, getpid, getppid, kill_process, set_child_subreaper,
-    set_parent_process_death_signal, setrlimit, setsid, waitpid,
+    set_parent_process_death_signal, setrlimit, setsid, wait,
 };
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -135,7 +135,7 @@ fn watch(words: &[OsString]) -> io::Result<ExitStatus> {
 /// Takes leave of every child that has ended; gives the program's end, if it is among them.
 fn reap(program: Pid) -> io::Result<Option<ExitStatus>> {
     loop {
-        match waitpid(None, WaitOptions::NOHANG) {
+        match wait(WaitOptions::NOHANG) {
             Ok(Some((pid, status))) if pid == program => return Ok(Some(ExitStatus::from_raw(status.as_raw()))),
             Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
             Ok(None) => return Ok(None),
@@ -151,8 +151,8 @@ fn end_children() {
             // A child that runs as root, as newuidmap does, cannot be ended and ends by itself.
             let _ = kill_process(child, Signal::KILL);
         }
-        while let Ok(Some(_)) = waitpid(None, WaitOptions::NOHANG) {}
-        if waitpid(None, WaitOptions::NOHANG).is_err() {
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+        if wait(WaitOptions::NOHANG).is_err() {
             return;
         }
         std::thread::sleep(HASTE);

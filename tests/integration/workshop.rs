@@ -1,8 +1,9 @@
 //! The workshop: programs run as the tree's root, their words are kept, and none outlives the build.
 
-use crate::common::program;
-use bootworthy::build::workshop::{Mode, Options, Workshop};
+use crate::common::{program, tool};
+use bootworthy::build::workshop::{Mode, Options, Workshop, find};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -63,24 +64,19 @@ fn inside_is_root_with_the_owners_of_the_tree() {
 fn within_has_its_own_devices_and_processes() {
     let folder = tempfile::tempdir().unwrap();
     let shop = Workshop::open(options(folder.path(), mode())).unwrap();
-    // A tree of the one static program that Debian's essential packages have is too little; the host's will do.
-    let script = "mkdir tree && for name in bin sbin lib lib64 usr etc; do \
-        if [ -L /$name ]; then cp -d /$name tree/; elif [ -d /$name ]; then mkdir tree/$name; fi; done; \
-        mount --bind /usr tree/usr 2>/dev/null; true";
-    shop.run("try", shop.inside("sh").args(["-c", script])).unwrap();
-    let programs =
-        ["sh", "cat", "ls", "stat", "ps", "id"].iter().filter_map(|name| bootworthy::build::workshop::find(name));
-    for path in programs {
-        let copied = shop.tree().join("usr/bin").join(path.file_name().unwrap());
-        std::fs::create_dir_all(copied.parent().unwrap()).unwrap();
-        std::fs::copy(&path, &copied).unwrap();
-        let libraries = crate::common::tool("ldd", [&path]);
-        for library in
-            String::from_utf8(libraries).unwrap().split_ascii_whitespace().filter(|word| word.starts_with('/'))
-        {
-            let copied = shop.tree().join(&library[1..]);
+    let tree = shop.tree();
+    for name in ["bin", "sbin", "lib", "lib64"] {
+        std::fs::create_dir_all(tree.join("usr").join(name)).unwrap();
+        std::os::unix::fs::symlink(format!("usr/{name}"), tree.join(name)).unwrap();
+    }
+    for name in ["sh", "ls", "stat", "id"] {
+        let path = find(name).unwrap();
+        let libraries = String::from_utf8(tool("ldd", [&path])).unwrap();
+        let libraries = libraries.split_ascii_whitespace().filter(|word| word.starts_with('/'));
+        for file in libraries.chain([path.to_str().unwrap()]) {
+            let copied = tree.join(&file[1..]);
             std::fs::create_dir_all(copied.parent().unwrap()).unwrap();
-            std::fs::copy(library, copied).unwrap();
+            std::fs::copy(file, copied).unwrap();
         }
     }
     let script = "echo x >/dev/null && ls /proc/self/fd >/dev/null && id -u && stat -c %a /tmp && echo /proc/[0-9]*";
@@ -109,7 +105,7 @@ const STAYS: &str = "setsid sh -c 'sleep 98700000WORD & wait' & sleep 98700001WO
 
 #[test]
 fn a_stopped_build_leaves_no_process() {
-    let word = format!("{}", std::process::id());
+    let word = format!("7{}", std::process::id());
     let folder = tempfile::tempdir().unwrap();
     for mode in [mode(), Mode::Fakechroot] {
         let options = options(folder.path(), mode);
@@ -118,44 +114,33 @@ fn a_stopped_build_leaves_no_process() {
         let script = STAYS.replace("WORD", &word);
         let error = std::thread::scope(|scope| {
             let run = scope.spawn(|| shop.run("try", shop.inside("sh").args(["-c", &script])));
-            wait_for("the program starts", || alive(&format!("98700000{word}")) > 0);
+            wait_for("the program starts", || alive(&format!("sleep\x0098700000{word}")) > 0);
             cancelled.store(true, Ordering::Relaxed);
             run.join().unwrap().unwrap_err()
         });
         assert_eq!(error.to_string(), "stage try: the build was stopped");
-        assert_eq!(alive(&format!("0{word}")) + alive(&format!("1{word}")), 0, "{mode:?}");
+        assert_eq!(alive(&format!("98700000{word}")) + alive(&format!("98700001{word}")), 0, "{mode:?}");
         drop(shop);
     }
 }
 
-/// Whoever dies first, and however: we, or the guard.
+/// Whoever is killed: we, or the guard with a namespace below it.
 #[test]
 fn a_killed_build_leaves_no_process() {
-    use std::os::unix::process::CommandExt as _;
-    for (number, victim) in ["parent", "guard"].into_iter().enumerate() {
+    let namespace = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--"];
+    for (number, namespace) in [&[][..], &namespace[..]].into_iter().enumerate() {
         let word = format!("{number}{}", std::process::id());
-        // The parent is a shell that holds the guard's standard input open.
-        let script = STAYS.replace("WORD", &word);
-        let mut parent = std::process::Command::new("sh")
-            .args(["-c", "sleep 100000 | \"$0\" child watch sh -c \"$1\"", program(), &script])
-            .process_group(0)
-            .spawn()
-            .unwrap();
-        wait_for("the program starts", || alive(&format!("98700000{word}")) > 0);
-        let guard = crate::common::tool("pgrep", ["-f", &format!("child watch sh -c.*{word}")]);
-        let guard = String::from_utf8(guard).unwrap();
-        let feeder = crate::common::tool("pgrep", ["-P", &parent.id().to_string(), "sleep"]);
-        let feeder = String::from_utf8(feeder).unwrap();
-        let pid = if victim == "parent" { feeder.trim() } else { guard.lines().last().unwrap() };
-        crate::common::tool("kill", ["-9", pid]);
-        if victim == "parent" {
-            wait_for("nothing is left", || alive(&word) <= 1);
+        let mut guard = Command::new(program());
+        guard.args(["child", "watch"]).args(namespace).args(["sh", "-c", &STAYS.replace("WORD", &word)]);
+        let mut guard = guard.stdin(Stdio::piped()).spawn().unwrap();
+        wait_for("the program starts", || alive(&format!("sleep\x0098700000{word}")) > 0);
+        if namespace.is_empty() {
+            drop(guard.stdin.take());
         } else {
-            wait_for("the program ends", || alive(&format!("98700001{word}")) <= 1);
+            guard.kill().unwrap();
         }
-        parent.kill().unwrap();
-        parent.wait().unwrap();
-        drop(std::process::Command::new("kill").args(["-9", feeder.trim()]).status());
+        wait_for("nothing is left", || alive(&word) == 0);
+        guard.wait().unwrap();
     }
 }
 

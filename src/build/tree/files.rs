@@ -1,7 +1,14 @@
 //! Files that features and the recipe put into the tree.
 
-use crate::build::plan::Mode;
+use super::Root;
+use super::accounts::Accounts;
+use crate::build::plan::{Mode, Stage};
+use crate::build::workshop::Workshop;
+use crate::bytes::read_capped;
+use crate::error::{Error, Result};
+use crate::limits::GIB;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// What is written, in this order; a later file replaces an earlier one of the same path.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,4 +36,53 @@ pub struct File {
     pub sha256: Option<String>,
     /// Who wants it: `watchdog`, or `recipe`.
     pub by: String,
+}
+
+/// Bytes of a file of the host: what is larger is no configuration.
+const MAX_SOURCE: u64 = GIB;
+
+/// Writes them.
+///
+/// # Errors
+/// A source that is gone or has changed since the plan was made, a user that the image does not have.
+pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
+    let mut options = options.clone();
+    for source in options.files.iter_mut().filter_map(|file| file.source.as_mut()) {
+        // The process that writes stands in another folder.
+        let absolute = std::path::absolute(&*source).map_err(|error| Error::io("file", error).at(source.clone()))?;
+        *source = absolute.to_string_lossy().into_owned();
+    }
+    super::apply("files", Stage::Files(options), shop)
+}
+
+pub(super) fn apply(options: &Options, root: &Root) -> Result<()> {
+    let accounts = Accounts::read(root)?;
+    options.files.iter().try_for_each(|file| write(file, &accounts, root))
+}
+
+fn write(file: &File, accounts: &Accounts, root: &Root) -> Result<()> {
+    let owner = accounts.owner(&file.owner).ok_or_else(|| {
+        Error::not_found(format!("owner {:?} of {}", file.owner, file.path))
+            .because("the image has no such user or group")
+            .help("name a package that makes it, or numbers as in \"0:0\"")
+    })?;
+    let bytes = match (&file.text, &file.source) {
+        (Some(text), None) => text.clone().into_bytes(),
+        (None, Some(source)) => read(source, file.sha256.as_deref())?,
+        _ => return Err(Error::corrupt("file", "expected one of text and source").at(file.path.clone())),
+    };
+    root.write_as(&file.path, &bytes, file.mode.0, owner)
+}
+
+fn read(source: &str, sha256: Option<&str>) -> Result<Vec<u8>> {
+    let mut file = std::fs::File::open(source).map_err(|error| Error::io("cannot read", error).at(source))?;
+    let bytes = read_capped(&mut file, MAX_SOURCE, "file").map_err(|error| error.at(source))?;
+    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    match sha256 {
+        Some(expected) if expected != found => {
+            let cause = format!("its SHA-256 is {found}, and was {expected} when the plan was made");
+            Err(Error::corrupt("file", cause).at(source).help("run the build again"))
+        }
+        _ => Ok(bytes),
+    }
 }

@@ -4,7 +4,9 @@ use crate::bytes::read_capped;
 use crate::error::{Error, Result};
 use crate::limits::MIB;
 use rustix::fs::{Mode, OFlags, ResolveFlags, mkdirat, open, openat2};
-use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive, unmount};
+use rustix::process::{fchdir, pivot_root};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
@@ -35,7 +37,7 @@ const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(Moun
 /// # Errors
 /// Returns only if it cannot: what could not be mounted, or the program not be started.
 pub(in crate::build) fn enter(tree: &Path, program: &OsStr, arguments: &[OsString]) -> Error {
-    if let Err(error) = prepare(tree) {
+    if let Err(error) = furnish(tree).and_then(|root| step_in(&root)) {
         return error;
     }
     #[expect(clippy::disallowed_methods, reason = "the guard is above")]
@@ -45,9 +47,35 @@ pub(in crate::build) fn enter(tree: &Path, program: &OsStr, arguments: &[OsStrin
     Error::io(format!("program {} of the tree", program.display()), error)
 }
 
-fn prepare(tree: &Path) -> Result<()> {
+/// Runs a program of the host while the tree has all that, for the programs of the tree that it starts.
+///
+/// # Errors
+/// As [`enter`].
+pub(in crate::build) fn furnished(tree: &Path, program: &OsStr, arguments: &[OsString]) -> Error {
+    if let Err(error) = furnish(tree) {
+        return error;
+    }
+    #[expect(clippy::disallowed_methods, reason = "the guard is above")]
+    let error = Command::new(program).args(arguments).exec();
+    Error::io(format!("program {}", program.display()), error)
+}
+
+/// Makes the tree `/`, and the host's `/` disappear: not even root of this namespace gets back.
+fn step_in(root: &OwnedFd) -> Result<()> {
+    let failed = |error: Errno| Error::io("tree as /", error);
+    fchdir(root).map_err(failed)?;
+    // man 2 pivot_root, "pivot_root(".", ".")".
+    pivot_root(".", ".").map_err(failed)?;
+    unmount(".", UnmountFlags::DETACH).map_err(failed)?;
+    rustix::process::chdir("/").map_err(failed)
+}
+
+fn furnish(tree: &Path) -> Result<OwnedFd> {
+    let failed = |error: Errno| Error::io("tree", error);
+    mount_bind(tree, tree).map_err(failed)?;
+
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let root = open(tree, flags, Mode::empty()).map_err(|error| Error::io("tree", error))?;
+    let root = open(tree, flags, Mode::empty()).map_err(failed)?;
     let at = |name: &str| folder(&root, name);
     let failed = |name: &'static str| move |error: std::io::Error| Error::io(format!("/{name} of the tree"), error);
     let proc = at("proc")?;
@@ -67,17 +95,16 @@ fn prepare(tree: &Path) -> Result<()> {
     let run = at("run")?;
     names(&run.1).map_err(failed("run"))?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    let entered = rustix::process::fchdir(&root).map_err(std::io::Error::from);
-    entered.and_then(|()| std::os::unix::fs::chroot(".")).map_err(failed(""))
+    Ok(root)
 }
 
 /// A folder of the tree, made where it is not there, and its path on the host, which no link in the tree can turn.
 fn folder(root: &OwnedFd, name: &str) -> Result<(OwnedFd, PathBuf)> {
-    let failed = |error: rustix::io::Errno| {
+    let failed = |error: Errno| {
         Error::io(format!("/{name} of the tree"), error).help("the tree needs a folder there, which must not be a link")
     };
     match mkdirat(root, name, Mode::from_raw_mode(0o755)) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+        Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(failed(error)),
     }
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

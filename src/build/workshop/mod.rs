@@ -5,7 +5,7 @@ mod mode;
 mod programs;
 mod run;
 
-pub(super) use fence::enter;
+pub(super) use fence::{enter, furnished};
 pub use mode::{Mode, Refusal};
 pub use programs::{PROGRAMS, Program, find, require};
 pub use run::Output;
@@ -162,7 +162,32 @@ impl Workshop {
     /// not the host's to spoil (empty ones with fakechroot).
     pub fn within(&self, program: impl AsRef<OsStr>) -> Command {
         let words = self.mode.within(&self.folder, &self.tree(), &self.ourselves);
-        self.guarded(words.into_iter(), program.as_ref())
+        self.faking(self.guarded(words.into_iter(), program.as_ref()))
+    }
+
+    /// What fakechroot is told by the environment.
+    fn faking(&self, mut command: Command) -> Command {
+        command.envs(self.mode.environment().iter().copied());
+        command
+    }
+
+    /// A program of the host, as the tree's root, that itself steps into the tree.
+    pub fn chrooting(&self, program: impl AsRef<OsStr>) -> Command {
+        self.faking(self.guarded(self.mode.chrooting(&self.folder).into_iter(), program.as_ref()))
+    }
+
+    /// A program of the host, as the tree's root, while the tree has the `/dev`, `/proc` and `/sys` of [`Self::within`].
+    pub fn around(&self, program: impl AsRef<OsStr>) -> Command {
+        let words = self.mode.around(&self.folder, &self.tree(), &self.ourselves);
+        self.faking(self.guarded(words.into_iter(), program.as_ref()))
+    }
+
+    /// Forgets who owned the files of a tree that is no more.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub fn restart(&self) -> std::io::Result<()> {
+        self.mode.forget(&self.folder)
     }
 
     /// Our own program, as the tree's root: `words` go to [`super::inside`].

@@ -97,12 +97,46 @@ impl Mode {
         }
     }
 
-    /// What stands before a program of the tree.
-    pub(super) fn within(self, folder: &Path, tree: &Path, ourselves: &Path) -> Vec<OsString> {
-        let mut before = match self {
+    /// The tree begins anew, and nobody owns anything in it.
+    pub(super) fn forget(self, folder: &Path) -> io::Result<()> {
+        if self == Self::Fakechroot { std::fs::write(folder.join(STATE), "") } else { Ok(()) }
+    }
+
+    /// What fakechroot is told besides (man 1 fakechroot): what mmdebstrap sets for itself.
+    pub(super) fn environment(self) -> &'static [(&'static str, &'static str)] {
+        const SUBSTITUTES: &str = "/bin/mount=/bin/true:/sbin/ldconfig=/bin/true:/usr/bin/env=/usr/bin/env.fakechroot:\
+            /usr/bin/ldd=/usr/bin/ldd.fakechroot:/usr/bin/mkfifo=/bin/true:/usr/sbin/chroot=/usr/sbin/chroot.fakechroot:\
+            /usr/sbin/ldconfig=/bin/true";
+        match self {
+            Self::Root | Self::Unshare => &[],
+            Self::Fakechroot => &[
+                ("FAKECHROOT_CMD_SUBST", SUBSTITUTES),
+                ("FAKECHROOT_EXCLUDE_PATH", "/dev:/proc:/sys"),
+                ("FAKECHROOT_AF_UNIX_PATH", "/tmp"),
+            ],
+        }
+    }
+
+    /// What stands before a program of the host that steps into the tree itself.
+    pub(super) fn chrooting(self, folder: &Path) -> Vec<OsString> {
+        match self {
             Self::Root | Self::Unshare => self.inside(folder),
             Self::Fakechroot => [words(&["fakechroot"]), fakeroot(folder)].concat(),
-        };
+        }
+    }
+
+    /// The same, with devices and processes in the tree where we may mount.
+    pub(super) fn around(self, folder: &Path, tree: &Path, ourselves: &Path) -> Vec<OsString> {
+        let mut before = self.chrooting(folder);
+        if self != Self::Fakechroot {
+            before.extend([ourselves.into(), super::super::COMMAND.into(), super::super::FURNISH.into(), tree.into()]);
+        }
+        before
+    }
+
+    /// What stands before a program of the tree.
+    pub(super) fn within(self, folder: &Path, tree: &Path, ourselves: &Path) -> Vec<OsString> {
+        let mut before = self.chrooting(folder);
         match self {
             Self::Root | Self::Unshare => {
                 before.extend([ourselves.into(), super::super::COMMAND.into(), super::super::ENTER.into(), tree.into()])
