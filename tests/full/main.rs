@@ -5,6 +5,7 @@
 
 mod boot;
 mod build;
+mod build_disk;
 #[path = "../oracles/mod.rs"]
 mod cases;
 #[path = "../integration/common.rs"]

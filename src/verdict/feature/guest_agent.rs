@@ -44,10 +44,7 @@ pub(super) const FEATURE: Feature = Feature {
         ("any", Provision { packages: &["qemu-guest-agent"], kernel: &["CONFIG_VIRTIO_CONSOLE"], ..super::NOTHING }),
         // Debian's and SUSE's udev rules start the unit as soon as the port is there.
         ("debian", super::NOTHING),
-        (
-            "fedora",
-            Provision { files: &[OPEN], units: &["qemu-guest-agent.service"], ..super::NOTHING },
-        ),
+        ("fedora", Provision { files: &[OPEN], units: &["qemu-guest-agent.service"], ..super::NOTHING }),
         ("suse", super::NOTHING),
         ("arch", Provision { units: &["qemu-guest-agent.service"], ..super::NOTHING }),
         ("alpine", Provision { units: &["qemu-guest-agent"], ..super::NOTHING }),
