@@ -7,6 +7,7 @@ use super::plan::{FileSystemType, Plan, Stage, place};
 use super::snapshot::Cache;
 use super::state::{self, State, Step};
 use super::workshop::{Workshop, require};
+use super::{engine, tree};
 use crate::bytes::read_capped;
 use crate::error::{Error, Result};
 use crate::limits::MIB;
@@ -127,15 +128,23 @@ pub fn packages(folder: &Path) -> Result<Vec<Package>> {
 
 fn run(stage: &Stage, shop: &Workshop) -> Result<()> {
     match stage {
+        Stage::Tree(options) => engine::run(options, shop),
+        Stage::Kernel(options) => tree::kernel::run(options, shop),
+        Stage::Files(options) => tree::files::run(options, shop),
+        Stage::Fstab(options) => tree::fstab::run(options, shop),
+        Stage::Modprobe(options) => tree::modprobe::run(options, shop),
+        Stage::Units(options) => tree::units::run(options, shop),
+        Stage::Users(options) => tree::users::run(options, shop),
+        Stage::CloudInit(options) => tree::cloud_init::run(options, shop),
+        Stage::Commands(options) => tree::commands::run(options, shop),
+        Stage::Initrd(options) => tree::initrd::run(options, shop),
         Stage::Bootloader(options) => bootloader::run(options, shop),
+        Stage::Seal(options) => tree::seal::run(options, shop),
         Stage::Filesystem(options) => filesystem::run(options, shop),
         Stage::Disk(options) => table::run(options, shop),
         Stage::Image(options) => image::run(options, shop),
-        stage if stage.changes_tree() || matches!(stage, Stage::Kernel(_)) => {
-            Err(Error::unsupported(stage.name(), "not yet"))
-        }
         // What an image is judged by and what is said of it is the caller's.
-        _ => Ok(()),
+        Stage::Check(_) | Stage::Result(_) => Ok(()),
     }
 }
 

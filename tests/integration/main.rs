@@ -10,6 +10,7 @@
     reason = "test code"
 )]
 
+mod build_disk;
 #[path = "../oracles/mod.rs"]
 mod cases;
 mod build;

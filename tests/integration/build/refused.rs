@@ -49,7 +49,8 @@ fn a_lock_of_another_recipe_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let lock = home.path().join("debian-13.lock");
     let image = home.path().join("disk.qcow2");
-    let text = "schema = \"bootworthy.lock/1\"\nname = \"debian-13\"\nrecipe = \"00\"\nsource_date_epoch = 1\n[uuids]\n";
+    let text =
+        "schema = \"bootworthy.lock/1\"\nname = \"debian-13\"\nrecipe = \"00\"\nsource_date_epoch = 1\n[uuids]\n";
     fs::write(&lock, text).unwrap();
     let run = build(home.path(), &[RECIPE, "-o", image.to_str().unwrap(), "--locked"]);
     assert_eq!(run.code, 2);
