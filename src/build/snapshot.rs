@@ -37,6 +37,7 @@ impl Cache<'_> {
     /// As `tar` has them.
     pub(super) fn restore(self, key: &str, shop: &Workshop) -> Result<()> {
         shop.remove(STAGE, &shop.tree())?;
+        shop.restart().map_err(|error| self.failed(&error))?;
         shop.run(STAGE, shop.inside("mkdir").arg("--mode=0755").arg(shop.tree()))?;
         let mut tar = archive(shop, "--extract", &self.tree(key));
         tar.args(["--same-permissions", "--same-owner"]);

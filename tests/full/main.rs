@@ -6,6 +6,7 @@
 mod boot;
 mod build;
 mod build_disk;
+mod build_image;
 mod build_tree;
 #[path = "../oracles/mod.rs"]
 mod cases;
