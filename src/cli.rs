@@ -1,9 +1,10 @@
 //! The command line: lists the commands, no logic.
 
 use crate::command::{
-    EXIT_CODES, boot, check, checks, completions, explain, features, initrd, inspect, lint, man, properties,
+    EXIT_CODES, boot, build, check, checks, completions, explain, features, initrd, inspect, lint, man, properties,
 };
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 
 /// Will this Linux image boot and behave in OpenStack, and which Glance properties has it earned?
 #[derive(Debug, Parser)]
@@ -27,6 +28,8 @@ pub enum Command {
     Features(features::Args),
     /// Judge manifests and flavors without an image: what Glance or Nova would refuse or silently ignore
     Lint(lint::Args),
+    /// Make an image from a recipe, check it and write its manifest
+    Build(build::Args),
     /// Print the facts of an image as JSON
     Inspect(inspect::Args),
     /// Look into initrd files: segments, modules, the four virtio drivers
@@ -50,5 +53,19 @@ pub enum Command {
     Guard {
         /// The program to become, as JSON.
         step: Option<String>,
+    },
+    /// Run a program that ends when the parent process does
+    #[command(hide = true)]
+    Child {
+        /// The program and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
+    },
+    /// Work on a tree as its root, for the parent process
+    #[command(hide = true)]
+    Inside {
+        /// What to do.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
     },
 }

@@ -1,7 +1,7 @@
 //! Parse, dispatch, print the error, exit code.
 
 use bootworthy::cli::{Cli, Command};
-use bootworthy::{boot, command, worker};
+use bootworthy::{boot, build, command, worker};
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
 
@@ -19,6 +19,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Properties(args) => command::properties::run(&args),
         Command::Features(args) => command::features::run(&args),
         Command::Lint(args) => command::lint::run(&args),
+        Command::Build(args) => command::build::run(&args),
         Command::Inspect(args) => command::inspect::run(&args),
         Command::Initrd(args) => command::initrd::run(&args),
         Command::Checks(args) => command::checks::run(&args),
@@ -33,5 +34,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             boot::qemu::serve(step.as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Child { words } => Ok(ExitCode::from(worker::guard::serve(&words)?)),
+        Command::Inside { words } => Ok(ExitCode::from(build::inside(&words)?)),
     }
 }

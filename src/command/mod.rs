@@ -1,6 +1,8 @@
 //! One file per subcommand; each composes the rooms to its left and prints.
 
 pub mod boot;
+pub mod build;
+mod building;
 pub mod check;
 pub mod checks;
 pub mod completions;

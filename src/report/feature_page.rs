@@ -100,7 +100,7 @@ fn provision((family, provision): &(&str, Provision)) -> (String, String) {
     let told = parts.iter().filter(|(_, names)| !names.is_empty());
     let told: Vec<String> = told.map(|(head, names)| format!("{head} {}", names.join(", "))).collect();
     let family = if *family == "any" { "every family" } else { family };
-    (family.to_owned(), told.join("; "))
+    (family.to_owned(), if told.is_empty() { "nothing besides".to_owned() } else { told.join("; ") })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The image stands on the child's standard input, the facts on its standard output, its progress on its standard
 //! error, one line each. Overlays that the user named come as file descriptors over standard error, a socket then.
 
+pub mod guard;
 mod serve;
 mod start;
 

@@ -9,6 +9,9 @@ mod boot_machine;
 mod boot_network;
 mod boot_proofs;
 mod build;
+mod build_disk;
+mod build_image;
+mod build_tree;
 #[path = "../oracles/mod.rs"]
 mod cases;
 #[path = "../integration/common.rs"]

@@ -2,6 +2,7 @@
 
 use crate::common::{Run, bootworthy};
 use bootworthy::boot::proof::{PROOFS, UNDECIDED};
+use bootworthy::build::recipe;
 use bootworthy::config::schema;
 use bootworthy::manifest::lint::{RULES, Rule};
 use bootworthy::report::page;
@@ -16,6 +17,8 @@ const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const CHECKS_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/checks.md");
 const FEATURES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/features.md");
 const CONFIG_SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/config.json");
+const RECIPE_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/recipe.md");
+const RECIPE_SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/recipe.json");
 const RULES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rules.md");
 const PROOFS_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/proofs.md");
 const PROPERTIES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/properties.md");
@@ -194,6 +197,16 @@ fn features_page() -> String {
     text
 }
 
+fn recipe_page() -> String {
+    let mut text = "# Recipes\n\nGenerated from the program: every key of a recipe (TOML), which `bootworthy build` makes an image \
+        from. A key that is not here is an error. `docs/schemas/recipe.json` says the same to editors.\n"
+        .to_owned();
+    text += &recipe::page();
+    text += "\n## Features\n\nWhat each brings along is on [its page](features.md), under recipe.\n\n";
+    text += &FEATURES.iter().map(|feature| format!("- `{}`: {}\n", feature.name, feature.summary)).collect::<String>();
+    text
+}
+
 /// Runs the commands of a console block and writes down what they print.
 fn console(block: &str) -> String {
     let mut text = String::new();
@@ -236,6 +249,8 @@ fn pages_are_current() {
         (RULES_PAGE, rules_page()),
         (PROOFS_PAGE, proofs_page()),
         (CONFIG_SCHEMA, schema()),
+        (RECIPE_PAGE, recipe_page()),
+        (RECIPE_SCHEMA, recipe::schema()),
     ];
     for (path, current) in pages {
         settle(path, &fs::read_to_string(path).unwrap_or_default(), &current);

@@ -10,10 +10,12 @@
     reason = "test code"
 )]
 
+mod build_disk;
 #[path = "../oracles/mod.rs"]
 mod cases;
 mod boot_command;
 mod boot_process;
+mod build;
 mod checks;
 mod claims;
 mod cli;
@@ -45,3 +47,4 @@ mod readers_login;
 mod table;
 mod unsafe_images;
 mod variants;
+mod workshop;

@@ -8,6 +8,7 @@ mod root;
 mod signature;
 
 pub use directory::Directory;
+pub(crate) use ext::crc32c;
 pub use root::Root;
 pub use signature::identify;
 

@@ -41,6 +41,8 @@ pub(super) const FEATURE: Feature = Feature {
         ("fedora", Provision { units: &["fstrim.timer"], ..super::NOTHING }),
         ("suse", Provision { units: &["fstrim.timer"], ..super::NOTHING }),
         ("arch", Provision { units: &["fstrim.timer"], ..super::NOTHING }),
+        // OpenRC has no such timer: build mounts with discard.
+        ("alpine", super::NOTHING),
     ],
     proofs: &["trim-frees-blocks"],
     aged: &[

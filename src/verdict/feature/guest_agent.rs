@@ -1,6 +1,13 @@
 //! The QEMU guest agent.
 
-use super::{Feature, ImageProperty, Provision, Role, Side};
+use super::{Feature, File, ImageProperty, Provision, Role, Side};
+
+/// The unit of each release expands one of these (`BLACKLIST_RPC` RHEL 7 and 8, `BLOCK_RPCS` 9, `FILTER_RPC_ARGS` 9.4 and
+/// later); as it comes, the file keeps Nova's commands from the agent.
+const OPEN: File = File {
+    path: "/etc/sysconfig/qemu-ga",
+    text: "FILTER_RPC_ARGS=\"\"\nBLOCK_RPCS=\nBLACKLIST_RPC=\nFSFREEZE_HOOK_PATHNAME=/etc/qemu-ga/fsfreeze-hook\n",
+};
 
 pub(super) const FEATURE: Feature = Feature {
     name: "guest-agent",
@@ -36,7 +43,10 @@ pub(super) const FEATURE: Feature = Feature {
     provision: &[
         ("any", Provision { packages: &["qemu-guest-agent"], kernel: &["CONFIG_VIRTIO_CONSOLE"], ..super::NOTHING }),
         // Debian's and SUSE's udev rules start the unit as soon as the port is there.
-        ("fedora", Provision { units: &["qemu-guest-agent.service"], ..super::NOTHING }),
+        ("debian", super::NOTHING),
+        ("fedora", Provision { files: &[OPEN], units: &["qemu-guest-agent.service"], ..super::NOTHING }),
+        ("suse", super::NOTHING),
+        ("arch", Provision { units: &["qemu-guest-agent.service"], ..super::NOTHING }),
         ("alpine", Provision { units: &["qemu-guest-agent"], ..super::NOTHING }),
     ],
     proofs: &["agent-answers", "agent-freeze-thaw"],

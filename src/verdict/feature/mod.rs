@@ -44,7 +44,7 @@ pub struct Feature {
     /// What else the cloud's nodes must have.
     pub node: &'static [&'static str],
     /// What a recipe provides, per family of distributions: `any` first, and what one family (an `ID` or `ID_LIKE` of
-    /// os-release) needs besides.
+    /// os-release) needs besides. Where there are rows besides `any`, a family without one cannot have the feature.
     pub provision: &'static [(&'static str, Provision)],
     /// Ids of the proofs that a boot gives.
     pub proofs: &'static [&'static str],

@@ -2,6 +2,9 @@
 
 use super::{ExtraSpec, Feature, ImageProperty, NovaOption, Provision, Release, Role, Side};
 
+/// It spreads the queues' interrupts over the processors.
+const IRQBALANCE: Provision = Provision { units: &["irqbalance.service"], ..super::NOTHING };
+
 pub(super) const FEATURE: Feature = Feature {
     name: "multiqueue",
     summary: "the network card has a queue per CPU",
@@ -36,10 +39,22 @@ pub(super) const FEATURE: Feature = Feature {
         formerly: &[],
     }],
     node: &["virt_type kvm or qemu, and a virtio card"],
-    provision: &[(
-        "any",
-        Provision { initrd_modules: &["virtio_net"], kernel: &["CONFIG_VIRTIO_NET"], ..super::NOTHING },
-    )],
+    provision: &[
+        (
+            "any",
+            Provision {
+                packages: &["irqbalance"],
+                initrd_modules: &["virtio_net"],
+                kernel: &["CONFIG_VIRTIO_NET"],
+                ..super::NOTHING
+            },
+        ),
+        ("debian", IRQBALANCE),
+        ("fedora", IRQBALANCE),
+        ("suse", IRQBALANCE),
+        ("arch", IRQBALANCE),
+        ("alpine", Provision { units: &["irqbalance"], ..super::NOTHING }),
+    ],
     proofs: &["queues"],
     aged: &[
         (

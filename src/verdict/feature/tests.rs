@@ -28,7 +28,7 @@ const PROOFS: &[&str] = &[
     "watchdog-fires",
     "cloud-init-done",
 ];
-const FAMILIES: &[&str] = &["any", "debian", "fedora", "suse", "arch", "alpine"];
+const FAMILIES: &[&str] = &["any", "debian", "ubuntu", "fedora", "rhel", "suse", "arch", "alpine"];
 const SERVICES: &[&str] = &["nova-api", "nova-compute", "nova-scheduler"];
 
 fn is_kebab(name: &str) -> bool {

@@ -35,14 +35,8 @@ pub(super) const FEATURE: Feature = Feature {
         formerly: &[],
     }],
     node: &["OVMF (edk2) and its descriptors in /usr/share/qemu/firmware"],
-    provision: &[
-        ("any", Provision { kernel: &["CONFIG_EFI"], ..super::NOTHING }),
-        ("debian", Provision { packages: &["grub-efi-amd64-bin"], ..super::NOTHING }),
-        ("fedora", Provision { packages: &["grub2-efi-x64", "shim-x64"], ..super::NOTHING }),
-        ("suse", Provision { packages: &["grub2-x86_64-efi", "shim"], ..super::NOTHING }),
-        ("arch", Provision { packages: &["grub", "efibootmgr"], ..super::NOTHING }),
-        ("alpine", Provision { packages: &["grub-efi"], ..super::NOTHING }),
-    ],
+    // The loader's packages come with boot.firmware of the recipe.
+    provision: &[("any", Provision { kernel: &["CONFIG_EFI"], ..super::NOTHING })],
     proofs: &["root-on-bus"],
     aged: &[
         (

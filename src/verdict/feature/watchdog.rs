@@ -9,6 +9,10 @@ const CONFIGURATION: File =
 const DEFAULTS: File =
     File { path: "/etc/default/watchdog", text: "run_watchdog=1\nrun_wd_keepalive=1\nwatchdog_module=\"i6300esb\"\n" };
 
+/// `man 5 systemd-system.conf`.
+const SYSTEMD: File =
+    File { path: "/etc/systemd/system.conf.d/50-watchdog.conf", text: "[Manager]\nRuntimeWatchdogSec=60\n" };
+
 pub(super) const FEATURE: Feature = Feature {
     name: "watchdog",
     summary: "something feeds Nova's watchdog",
@@ -58,6 +62,8 @@ pub(super) const FEATURE: Feature = Feature {
                 ..super::NOTHING
             },
         ),
+        // Arch has no package of the daemon; systemd feeds the device itself.
+        ("arch", Provision { files: &[SYSTEMD], ..super::NOTHING }),
     ],
     proofs: &["watchdog-identity", "watchdog-fires"],
     aged: &[

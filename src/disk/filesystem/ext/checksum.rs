@@ -13,7 +13,7 @@ fn shifted(byte: usize, behind: usize) -> u32 {
 }
 
 /// CRC-32C of `bytes` behind what gave `seed`; the first seed is `u32::MAX`.
-pub(in crate::disk::filesystem) fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
+pub(crate) fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
     let [t0, t1, t2, t3, t4, t5, t6, t7] = &*TABLES;
     let at = |table: &[u32; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or(0);
     let (chunks, rest) = bytes.as_chunks::<8>();

@@ -13,7 +13,7 @@ mod journal;
 mod map;
 mod superblock;
 
-pub(super) use checksum::crc32c;
+pub(crate) use checksum::crc32c;
 
 use super::{DirEntry, Driver, FileSystem, FileType, GuestPath, Identity, Metadata, signature};
 use crate::bytes::{Bytes, read_capped};

@@ -1,0 +1,70 @@
+//! mmdebstrap: Debian, Ubuntu and what is made of them.
+
+use super::{Options, STAGE, gone};
+use crate::build::plan::Architecture;
+use crate::build::workshop::{Mode, Workshop};
+use crate::error::{Error, Result};
+use std::fmt::Write as _;
+
+/// Puts the pins beside apt's own before anything is installed: `$1` is the tree.
+const PIN: &str =
+    "mkdir -p \"$1/etc/apt/preferences.d\" && cp \"$BOOTWORTHY_PINS\" \"$1/etc/apt/preferences.d/bootworthy\"";
+/// Takes them away again.
+const UNPIN: &str = "rm \"$1/etc/apt/preferences.d/bootworthy\"";
+/// Where they wait.
+const PINS: &str = "pins";
+
+pub(super) fn make(options: &Options, shop: &Workshop) -> Result<()> {
+    let mut command = shop.chrooting("mmdebstrap");
+    // In the user namespace we are root already.
+    command.arg(match shop.mode() {
+        Mode::Root | Mode::Unshare => "--mode=root",
+        Mode::Fakechroot => "--mode=fakechroot",
+    });
+    command.args(["--format=directory", "--verbose", "--skip=cleanup/apt/lists"]);
+    command.arg(format!("--architectures={}", architecture(options.architecture)));
+    if let Some(variant) = &options.variant {
+        command.arg(format!("--variant={variant}"));
+    }
+    if !options.components.is_empty() {
+        command.arg(format!("--components={}", options.components.join(",")));
+    }
+    let packages: Vec<String> = options.packages.iter().map(|name| pinned(name, options)).collect();
+    if !packages.is_empty() {
+        command.arg(format!("--include={}", packages.join(",")));
+    }
+    // The archive of a lock may be older than its signature says it shall be used.
+    if !options.locked.is_empty() {
+        let path = shop.folder().join(PINS);
+        std::fs::write(&path, pins(options)).map_err(|error| Error::io(format!("stage {STAGE}"), error))?;
+        command.env("BOOTWORTHY_PINS", path).arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
+        command.arg(format!("--setup-hook={PIN}")).arg(format!("--customize-hook={UNPIN}"));
+    }
+    command.arg(&options.suite).arg(shop.tree()).args(&options.mirrors);
+    shop.run(STAGE, &mut command).map_err(|error| gone(error, options))
+}
+
+fn architecture(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X86_64 => "amd64",
+        Architecture::Aarch64 => "arm64",
+    }
+}
+
+/// apt names the version that it does not find.
+fn pinned(name: &str, options: &Options) -> String {
+    match options.locked.iter().find(|package| package.name == name) {
+        Some(package) => format!("{name}={}", package.version),
+        None => name.to_owned(),
+    }
+}
+
+/// Prefers what is locked even to what is newer (man 5 apt_preferences).
+fn pins(options: &Options) -> String {
+    let mut text = String::new();
+    for package in &options.locked {
+        // Writing to a string cannot fail.
+        drop(write!(text, "Package: {}\nPin: version {}\nPin-Priority: 1001\n\n", package.name, package.version));
+    }
+    text
+}
