@@ -1,7 +1,7 @@
 //! The command line: lists the commands, no logic.
 
 use crate::command::{
-    EXIT_CODES, check, checks, completions, explain, features, initrd, inspect, lint, man, properties,
+    EXIT_CODES, build, check, checks, completions, explain, features, initrd, inspect, lint, man, properties,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -26,6 +26,8 @@ pub enum Command {
     Features(features::Args),
     /// Judge manifests and flavors without an image: what Glance or Nova would refuse or silently ignore
     Lint(lint::Args),
+    /// Make an image from a recipe, check it and write its manifest
+    Build(build::Args),
     /// Print the facts of an image as JSON
     Inspect(inspect::Args),
     /// Look into initrd files: segments, modules, the four virtio drivers

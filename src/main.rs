@@ -18,6 +18,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Properties(args) => command::properties::run(&args),
         Command::Features(args) => command::features::run(&args),
         Command::Lint(args) => command::lint::run(&args),
+        Command::Build(args) => command::build::run(&args),
         Command::Inspect(args) => command::inspect::run(&args),
         Command::Initrd(args) => command::initrd::run(&args),
         Command::Checks(args) => command::checks::run(&args),

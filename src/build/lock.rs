@@ -92,43 +92,40 @@ impl Lock {
         let text = toml::to_string(self).map_err(|error| Error::io("lock", error))?;
         Ok(format!("# Written by bootworthy build; --locked builds from it.\n{text}"))
     }
+}
 
-    /// Compares what was installed with what is locked.
-    ///
-    /// # Errors
-    /// `NotFound`, naming each version that the mirror no longer has and what came in its place.
-    pub fn compare(&self, installed: &[Package]) -> Result<()> {
-        let mut gone: Vec<String> = Vec::new();
-        for locked in &self.package {
-            let same = |other: &&Package| other.name == locked.name && other.architecture == locked.architecture;
-            match installed.iter().find(same) {
-                Some(other) if other.version != locked.version => {
-                    gone.push(format!("{} {} (the mirror has {})", locked.name, locked.version, other.version));
-                }
-                Some(other) if other.sha256.is_some() && locked.sha256.is_some() && other.sha256 != locked.sha256 => {
-                    gone.push(format!("{} {} with another content", locked.name, locked.version));
-                }
-                Some(_) => {}
-                None => gone.push(format!("{} {} (not installed)", locked.name, locked.version)),
+/// Compares what was installed with what is locked.
+///
+/// # Errors
+/// `NotFound`, naming each version that the mirror no longer has and what came in its place.
+pub fn compare(locked: &[Package], installed: &[Package]) -> Result<()> {
+    let mut gone: Vec<String> = Vec::new();
+    for wanted in locked {
+        let same = |other: &&Package| other.name == wanted.name && other.architecture == wanted.architecture;
+        let (name, version) = (&wanted.name, &wanted.version);
+        match installed.iter().find(same) {
+            Some(other) if other.version != wanted.version => {
+                gone.push(format!("{name} {version} (the mirror has {})", other.version));
             }
+            Some(other) if other.sha256.is_some() && wanted.sha256.is_some() && other.sha256 != wanted.sha256 => {
+                gone.push(format!("{name} {version} with another content"));
+            }
+            Some(_) => {}
+            None => gone.push(format!("{name} {version} (not installed)")),
         }
-        let is_locked = |other: &&Package| self.package.iter().any(|locked| locked.name == other.name);
-        gone.extend(
-            installed
-                .iter()
-                .filter(|other| !is_locked(other))
-                .map(|other| format!("{} {} is new", other.name, other.version)),
-        );
-        if gone.is_empty() {
-            return Ok(());
-        }
-        let more = gone.len().saturating_sub(FEW);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let named = gone.into_iter().take(FEW).collect::<Vec<_>>().join(", ");
-        Err(Error::not_found("locked packages")
-            .because(format!("{named}{more}"))
-            .help("name a mirror that keeps old versions in [distribution] mirror, or build without --locked"))
     }
+    let is_locked = |other: &&Package| locked.iter().any(|wanted| wanted.name == other.name);
+    let new = installed.iter().filter(|other| !is_locked(other));
+    gone.extend(new.map(|other| format!("{} {} is new", other.name, other.version)));
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let more = gone.len().saturating_sub(FEW);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = gone.into_iter().take(FEW).collect::<Vec<_>>().join(", ");
+    Err(Error::not_found("locked packages")
+        .because(format!("{named}{more}"))
+        .help("name a mirror that keeps old versions in [distribution] mirror, or build without --locked"))
 }
 
 /// What a recipe means, as one digest: that of its plan without lock, time and manifests.
@@ -138,10 +135,15 @@ impl Lock {
 pub fn recipe_digest(plan: &Plan) -> Result<String> {
     let mut sum = Sha256::new();
     for stage in &plan.stages {
-        if matches!(stage, Stage::Check(_) | Stage::Result(_)) {
-            continue;
+        let mut stage = stage.clone();
+        match &mut stage {
+            Stage::Check(_) | Stage::Result(_) => continue,
+            // Where a file stands on the host is no part of the image.
+            Stage::Tree(tree) => tree.input = None,
+            Stage::Files(files) => files.files.iter_mut().for_each(|file| file.source = None),
+            _ => {}
         }
-        sum.update(serde_json::to_vec(stage).map_err(|error| Error::io("plan", error))?);
+        sum.update(serde_json::to_vec(&stage).map_err(|error| Error::io("plan", error))?);
     }
     Ok(hex(&sum.finalize()))
 }
@@ -204,7 +206,7 @@ mod tests {
                 "zsh 1 is new",
             ),
         ] {
-            match lock().compare(&installed) {
+            match compare(&lock().package, &installed) {
                 Ok(()) => assert_eq!(says, ""),
                 Err(error) => assert!(!says.is_empty() && error.to_string().contains(says), "{error}"),
             }

@@ -10,12 +10,17 @@ pub mod plan;
 mod planning;
 pub mod recipe;
 pub mod result;
+mod run;
+mod snapshot;
 mod source;
+mod state;
 pub mod tree;
 pub mod workshop;
 
 pub use plan::{Plan, Stage};
 pub use planning::{Wanted, plan as make_plan};
+pub use run::{Build, Event, clear, make, packages};
+pub use source::digest;
 
 use crate::error::{Error, Result};
 use std::ffi::OsString;

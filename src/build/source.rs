@@ -18,7 +18,7 @@ pub(super) fn resolved(folder: &Path, path: &str) -> String {
 ///
 /// # Errors
 /// `Io` where it is none or cannot be read.
-pub(super) fn digest(path: &str) -> Result<String> {
+pub fn digest(path: &str) -> Result<String> {
     let failed = |error: std::io::Error| Error::io("cannot read it", error).at(path);
     let mut file = File::open(path).map_err(failed)?;
     if !file.metadata().map_err(failed)?.is_file() {

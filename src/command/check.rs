@@ -3,6 +3,7 @@
 use super::EXIT_CODES;
 use super::images::{Images, Inspected};
 use super::judging::Judging;
+use super::manifests::Manifests;
 use super::output::Outputs;
 use crate::report::Verbosity;
 use crate::verdict::{Report, exit_code};
@@ -20,6 +21,8 @@ pub struct Args {
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
     #[command(flatten)]
+    manifests: Manifests,
+    #[command(flatten)]
     judging: Judging,
 }
 
@@ -27,9 +30,13 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.judging.rules(&args.images)?;
     let targets = args.outputs.targets()?;
-    let inspected = args.images.inspect(rules.modules())?;
-    let reports = inspected.into_iter().map(|Inspected { name, result }| rules.judge(&name, result));
-    let reports: Vec<Report> = reports.collect();
+    let manifests = args.manifests.of(&args.images.named())?;
+    let inspected = args.images.inspect(rules.modules())?.into_iter().enumerate();
+    let judged = |(index, Inspected { name, result })| match manifests.get(index) {
+        Some(manifest) => rules.judge_with(&name, result, manifest),
+        None => rules.judge(&name, result),
+    };
+    let reports: Vec<Report> = inspected.map(judged).collect();
     let verbosity = match (args.images.quiet, args.verbose) {
         (true, _) => Verbosity::Quiet,
         (_, true) => Verbosity::Verbose,

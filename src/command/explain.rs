@@ -1,14 +1,14 @@
 //! `bootworthy explain`: why a check, property or feature matters and how to mend it.
 
 use super::{Usage, print};
-use crate::report::{NotKnown, explain, list_checks, list_features, list_properties};
+use crate::report::{NotKnown, explain, list_checks, list_features, list_properties, list_rules};
 use std::process::ExitCode;
 
 /// Tell why a check, property or feature matters and how to mend it
 #[derive(Debug, clap::Args)]
 #[command(before_help = "Example: bootworthy explain initrd-virtio-scsi")]
 pub struct Args {
-    /// Id of a check, key of a property or name of a feature; none lists them all
+    /// Id of a check or rule, key of a property or name of a feature; none lists them all
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 }
@@ -16,7 +16,7 @@ pub struct Args {
 /// Prints the page of each id, or the list of all; an unknown one is answered with the nearest known.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.ids.is_empty() {
-        print(&[list_checks(), list_properties(), list_features()].join("\n"))?;
+        print(&[list_checks(), list_properties(), list_features(), list_rules()].join("\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let texts: Result<Vec<String>, Usage> =

@@ -62,6 +62,11 @@ impl Images {
         &self.paths
     }
 
+    /// What each answer is called: the images, or the saved facts.
+    pub(super) fn named(&self) -> Vec<PathBuf> {
+        self.facts.iter().chain(&self.paths).cloned().collect()
+    }
+
     /// Inspects every image, as many at once as were asked for, each in a process of its own; the answers stand in the order of the arguments.
     /// Of `modules` the dependencies are read besides those that checks ask for.
     pub(super) fn inspect(&self, modules: &[String]) -> anyhow::Result<Vec<Inspected>> {

@@ -2,18 +2,18 @@
 
 use super::Usage;
 use super::images::Images;
+use super::levels::{Levels, Source, did_you_mean};
 use crate::config::{Config, Date};
 use crate::error::Error;
 use crate::guest::Guest;
-use crate::report::nearest;
-use crate::verdict::check::{CHECKS, COMING};
+use crate::manifest::Document;
+use crate::manifest::lint::{self, Shown};
 use crate::verdict::feature;
-use crate::verdict::profile::{self, PROFILES, Profile, Severity};
+use crate::verdict::profile::{self, PROFILES, Profile};
 use crate::verdict::property::{Choice, PROPERTIES, Refusal, Set};
-use crate::verdict::{Ignore, Options, Report, assess};
+use crate::verdict::{Options, Report, assess};
 use clap::builder::PossibleValuesParser;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// Shared options of judging.
 #[derive(Debug, clap::Args)]
@@ -28,15 +28,8 @@ pub(super) struct Judging {
     /// A module that must be in the initrd even where the root tree would do (repeatable)
     #[arg(long, value_name = "MODULE")]
     require_in_initrd: Vec<String>,
-    /// Another severity for a check: error, warning, note, off (repeatable)
-    #[arg(long, value_name = "ID=LEVEL")]
-    severity: Vec<String>,
-    /// Leave a check out of the result (repeatable)
-    #[arg(long, value_name = "ID")]
-    ignore: Vec<String>,
-    /// Lowest severity that fails the run: error (the default), warning or note
-    #[arg(long, value_name = "SEVERITY", hide_possible_values = true, value_parser = PossibleValuesParser::new(["error", "warning", "note"]))]
-    fail_on: Option<String>,
+    #[command(flatten)]
+    levels: Levels,
     #[command(flatten)]
     wishes: Wishes,
     #[command(flatten)]
@@ -61,21 +54,6 @@ struct Wishes {
     watchdog_action: Option<String>,
 }
 
-/// Where the configuration comes from.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Configuration")]
-struct Source {
-    /// Read this file instead of the bootworthy.toml of the current directory or one above it
-    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
-    config: Option<PathBuf>,
-    /// Read no configuration
-    #[arg(long)]
-    no_config: bool,
-    /// The day on which exceptions expire; else the clock
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    today: Option<String>,
-}
-
 /// What was asked for, whole: nothing can be wrong with it any more once an image is read.
 #[derive(Debug)]
 pub(super) struct Rules {
@@ -94,20 +72,7 @@ impl Judging {
     /// # Errors
     /// For files, ids, keys and values that do not exist, and options that contradict each other.
     pub(super) fn rules(&self, images: &Images) -> Result<Rules, Usage> {
-        let today = self.source.today()?;
-        let config = match (&self.source.config, self.source.no_config) {
-            (Some(file), _) => Config::named(file),
-            (None, true) => Ok(Config::default()),
-            (None, false) => Config::found(images.paths()),
-        };
-        let config = config.map_err(|error| unreadable(&error))?;
-        let today = match today {
-            None if config.expires() => {
-                let epoch = std::env::var_os("SOURCE_DATE_EPOCH");
-                Some(Date::today(epoch.as_deref()).map_err(|error| unreadable(&error))?)
-            }
-            day => day,
-        };
+        let (config, today) = self.source.config(images.paths())?;
         Ok(Rules { profile: self.profile(&config)?, options: self.options(&config)?, config, today })
     }
 
@@ -122,40 +87,14 @@ impl Judging {
     }
 
     fn options(&self, config: &Config) -> Result<Options, Usage> {
-        let fail_on = self.fail_on.as_deref().and_then(Severity::parse).or(config.fail_on).unwrap_or_default();
         let modules = config.require_in_initrd.iter().chain(&self.require_in_initrd);
-        let mut severities = config.severities.clone();
-        severities.extend(self.severities()?);
         Ok(Options {
             require_in_initrd: modules.map(|name| name.replace('-', "_")).collect(),
-            fail_on,
-            severities,
-            ignores: self.ignore.iter().map(|id| ignore(id)).collect::<Result<_, _>>()?,
+            fail_on: self.levels.fail_on(config),
+            severities: self.levels.severities(config)?,
+            ignores: self.levels.ignores()?,
             choice: self.wishes.choice(config)?,
         })
-    }
-
-    /// In the order in which the last one counts.
-    fn severities(&self) -> Result<Vec<(String, Severity)>, Usage> {
-        let mut severities = Vec::new();
-        for text in &self.severity {
-            let (id, level) =
-                text.split_once('=').ok_or_else(|| Usage(format!("--severity {text}: ID=LEVEL is expected")))?;
-            let words: Vec<&str> = Severity::ALL.iter().map(|severity| severity.word()).collect();
-            let unknown = || Usage(format!("--severity {text}: {level:?} is none of {}", words.join(", ")));
-            severities.push((known_check(id)?, Severity::parse(level).ok_or_else(unknown)?));
-        }
-        Ok(severities)
-    }
-}
-
-impl Source {
-    fn today(&self) -> Result<Option<Date>, Usage> {
-        let parse = |text: &String| {
-            let wrong = || Usage(format!("--today {text}: a day such as 2026-12-31 is expected"));
-            Date::parse(text).ok_or_else(wrong)
-        };
-        self.today.as_ref().map(parse).transpose()
     }
 }
 
@@ -170,6 +109,11 @@ impl Rules {
         &self.config.policy
     }
 
+    /// The configuration file that counts, as the user would name it.
+    pub(super) fn config(&self) -> Option<&str> {
+        self.config.name.as_deref()
+    }
+
     /// What was asked for, whatever the image.
     pub(super) fn options(&self) -> &Options {
         &self.options
@@ -177,40 +121,31 @@ impl Rules {
 
     /// The report of one image, as the user named it.
     pub(super) fn judge(&self, name: &str, inspected: Result<Box<Guest>, Error>) -> Report {
+        self.report(name, inspected, &self.profile)
+    }
+
+    /// The same with what its manifest claims: what that rests on is an error, and it is judged by the evidence.
+    pub(super) fn judge_with(&self, name: &str, inspected: Result<Box<Guest>, Error>, manifest: &Document) -> Report {
+        let report = self.report(name, inspected, &self.profile.clone().claiming(&lint::checks(manifest)));
+        let shown = Shown { guest: report.guest.as_ref(), options: &self.options, earned: &report.earned };
+        let findings = lint::against(manifest, &shown);
+        let mut options = self.options.clone();
+        options.ignores.extend(self.config.ignores(&[name, &manifest.path], self.today));
+        report.with_manifest(findings, &options)
+    }
+
+    fn report(&self, name: &str, inspected: Result<Box<Guest>, Error>, profile: &Profile) -> Report {
         let mut report = match inspected {
             Ok(guest) => {
                 let mut options = self.options.clone();
-                options.ignores.extend(self.config.ignores(name, self.today));
-                assess(name, *guest, &self.profile, &options)
+                options.ignores.extend(self.config.ignores(&[name], self.today));
+                assess(name, *guest, profile, &options)
             }
-            Err(error) => Report::unreadable(name, error, &self.profile),
+            Err(error) => Report::unreadable(name, error, profile),
         };
         report.config.clone_from(&self.config.name);
         report
     }
-}
-
-/// An error of the configuration, with its next step: nothing was read yet.
-fn unreadable(error: &Error) -> Usage {
-    let help = error.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-    Usage(format!("{error}{help}"))
-}
-
-fn ignore(id: &str) -> Result<Ignore, Usage> {
-    Ok(Ignore { check: known_check(id)?, place: "--ignore".to_owned(), ..Ignore::default() })
-}
-
-/// The id, if there is such a check, now or to come.
-fn known_check(id: &str) -> Result<String, Usage> {
-    let known = || CHECKS.iter().map(|check| check.id).chain(COMING.iter().copied());
-    if known().any(|known| known == id) {
-        return Ok(id.to_owned());
-    }
-    Err(Usage(format!("there is no check {id:?}{} (`bootworthy checks` lists the checks)", did_you_mean(id, known()))))
-}
-
-fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    nearest(name, known).map(|name| format!("; did you mean {name}?")).unwrap_or_default()
 }
 
 impl Wishes {

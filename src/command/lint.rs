@@ -1,16 +1,14 @@
 //! `bootworthy lint`: manifests and flavors, judged without an image.
 
-use super::{is_colourful, print, width};
-use crate::bytes::{from_io, read_capped};
-use crate::error::{Error, Result};
-use crate::limits::MAX_MANIFEST;
+use super::levels::{Levels, Source};
+use super::manifests::read_text;
+use super::output::Outputs;
+use crate::config::{Config, Date};
+use crate::error::Result;
 use crate::manifest::{self, Flavor, READERS, lint};
-use crate::report::{FORMATS, Style, Verbosity, find};
-use crate::verdict::profile::Severity;
-use crate::verdict::{Report, Subject, exit_code};
+use crate::report::Verbosity;
+use crate::verdict::{Options, Report, Subject, exit_code};
 use clap::builder::PossibleValuesParser;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,56 +32,65 @@ pub struct Args {
     /// The format of the manifests, where it is not to be guessed
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(READERS.iter().map(|reader| reader.name)))]
     from: Option<String>,
-    /// Report format
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
-    format: String,
-    /// Lowest severity that fails the run
-    #[arg(long, value_name = "SEVERITY", default_value = "error", value_parser = PossibleValuesParser::new(["error", "warning", "note"]))]
-    fail_on: String,
+    #[command(flatten)]
+    outputs: Outputs,
+    #[command(flatten)]
+    levels: Levels,
+    #[command(flatten)]
+    source: Source,
     /// Only the closing line
     #[arg(short, long)]
     quiet: bool,
 }
 
+/// What is asked of the judging, whichever the manifest.
+#[derive(Debug)]
+struct Rules {
+    options: Options,
+    config: Config,
+    today: Option<Date>,
+    flavor: Option<Flavor>,
+}
+
 /// Reads, judges, prints; a file that cannot be read keeps its place.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (config, today) = args.source.config(&args.files)?;
+    let options = Options {
+        fail_on: args.levels.fail_on(&config),
+        severities: args.levels.severities(&config)?,
+        ignores: args.levels.ignores()?,
+        ..Options::default()
+    };
+    let targets = args.outputs.targets()?;
     let flavor = args.flavor.as_deref().map(read_flavor).transpose()?;
-    let reports: Vec<Report> = args.files.iter().map(|path| judged(args, path, flavor.as_ref())).collect();
-    let verbosity = if args.quiet { Verbosity::Quiet } else { Verbosity::Normal };
-    let style = Style { has_colour: is_colourful(), width: width(), verbosity };
-    if let Some(format) = find(&args.format) {
-        print(&(format.write)(&reports, style))?;
-    }
+    let rules = Rules { options, config, today, flavor };
+    let reports: Vec<Report> = args.files.iter().map(|path| rules.judge(path, args.from.as_deref())).collect();
+    targets.write(&reports, if args.quiet { Verbosity::Quiet } else { Verbosity::Normal })?;
     Ok(ExitCode::from(exit_code(reports.iter().map(|report| report.result))))
 }
 
-fn judged(args: &Args, path: &Path, flavor: Option<&Flavor>) -> Report {
-    let name = super::images::shown(path);
-    let fail_on = Severity::parse(&args.fail_on).unwrap_or_default();
-    let document = read_text(path, "manifest").and_then(|text| manifest::read(&name, &text, args.from.as_deref()));
-    match document {
-        Ok(document) => {
-            let subject = Subject::Manifest { format: document.format, images: document.images.len() };
-            Report::of_manifest(&name, subject, lint::lint(&document, flavor), fail_on, None)
-        }
-        Err(error) => {
-            let subject = Subject::Manifest { format: "unknown", images: 0 };
-            Report::of_manifest(&name, subject, Vec::new(), fail_on, Some(error))
-        }
+impl Rules {
+    fn judge(&self, path: &Path, format: Option<&str>) -> Report {
+        let name = super::images::shown(path);
+        let mut options = self.options.clone();
+        options.ignores.extend(self.config.ignores(&[&name], self.today));
+        // What needs the image is not looked at here, so that nothing is said of its exceptions either.
+        let is_looked_at = |id: &str| lint::rule(id).is_some_and(|rule| !rule.needs_image());
+        options.ignores.retain(|ignore| is_looked_at(&ignore.check));
+        let document = read_text(path, "manifest").and_then(|text| manifest::read(&name, &text, format));
+        let (subject, findings, error) = match document {
+            Ok(document) => {
+                let subject = Subject::Manifest { format: document.format, images: document.images.len() };
+                (subject, lint::lint(&document, self.flavor.as_ref()), None)
+            }
+            Err(error) => (Subject::Manifest { format: "unknown", images: 0 }, Vec::new(), Some(error)),
+        };
+        let mut report = Report::of_manifest(&name, subject, findings, &options, error);
+        report.config.clone_from(&self.config.name);
+        report
     }
 }
 
 fn read_flavor(path: &Path) -> Result<Flavor> {
     manifest::read_flavor(&super::images::shown(path), &read_text(path, "flavor")?)
-}
-
-fn read_text(path: &Path, what: &str) -> Result<String> {
-    let name = super::images::shown(path);
-    let opened = |error| from_io(error, what).at(name.clone());
-    let mut input: Box<dyn Read> =
-        if path.as_os_str() == "-" { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(opened)?) };
-    let bytes = read_capped(&mut *input, MAX_MANIFEST, what).map_err(|error| error.at(name.clone()))?;
-    let found =
-        |error: std::string::FromUtf8Error| Error::corrupt(what, format!("it is no UTF-8: {error}")).at(name.clone());
-    String::from_utf8(bytes).map_err(found)
 }

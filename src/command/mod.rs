@@ -1,5 +1,7 @@
 //! One file per subcommand; each composes the rooms to its left and prints.
 
+pub mod build;
+mod building;
 pub mod check;
 pub mod checks;
 pub mod completions;
@@ -9,8 +11,10 @@ mod images;
 pub mod initrd;
 pub mod inspect;
 mod judging;
+mod levels;
 pub mod lint;
 pub mod man;
+mod manifests;
 mod output;
 pub mod properties;
 

@@ -4,6 +4,7 @@ use super::images::{self, Images, Inspected};
 use super::judging::Judging;
 use super::{EXIT_CODES, Usage, failed, print};
 use crate::error::{Error, Result};
+use crate::fact::{Fact, Gap};
 use crate::guest::Guest;
 use crate::manifest::{FORMATS, Format, Manifest, Policy, Property, policy, sha512};
 use crate::report::{escape, escape_lines};
@@ -43,6 +44,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let format = format.ok_or_else(|| Usage(format!("there is no format {:?}", args.format)))?;
     let is_scs = rules.options().choice.set == Set::Scs;
     let policy = args.policy(rules.policy(), format, is_scs)?;
+    let named = rules.config().filter(|_| !args.images.quiet).map(|name| format!("the configuration is {name}"));
+    noted(named.as_slice())?;
     let mut outcomes = Vec::new();
     let mut reports = Vec::new();
     for (index, Inspected { name, result }) in args.images.inspect(rules.modules())?.into_iter().enumerate() {
@@ -63,6 +66,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let mut manifests = Vec::new();
     for (report, digest) in &reports {
+        nobody(report, &policy)?;
         let mut manifest = args.manifest(report, &policy, digest.as_deref());
         let taken = if is_scs { policy::scs(&mut manifest) } else { Ok(()) };
         match taken {
@@ -109,7 +113,9 @@ impl Args {
         if missing.is_empty() {
             return Ok(policy);
         }
-        let takes = |key: &str| policy::FIELDS.iter().find(|field| field.key == key).map_or("", |field| field.takes);
+        let takes = |key: &str| {
+            policy::FIELDS.iter().find(|field| field.key == key).map_or(String::new(), |field| field.rule.takes())
+        };
         let rows: Vec<String> = missing.iter().map(|key| format!("; --policy {key}=VALUE ({})", takes(key))).collect();
         let who = if is_scs { "--set scs (SCS-0102)".to_owned() } else { format!("--format {}", self.format) };
         Err(Usage(format!("{who} demands what no image shows: {}{}", missing.join(", "), rows.concat())))
@@ -133,8 +139,8 @@ impl Args {
         }
         .with(&report.earned);
         // Wherever SCS-0102's values are given the login user is one of them.
-        let login = guest.and_then(login).filter(|_| !self.policy.is_empty());
-        let login = login.map(|value| Property { key: "image_original_user", value, evidence: Some(&[]) });
+        let login = guest.filter(|_| !policy.is_empty()).and_then(|guest| login(guest).ok());
+        let login = login.map(|value| Property { key: LOGIN, value, evidence: Some(&[]) });
         manifest.properties.extend(login);
         policy.fill(&mut manifest);
         manifest
@@ -164,11 +170,32 @@ fn digest(path: &Path, is_quiet: bool) -> Result<Option<String>> {
     digest.map(Some)
 }
 
-/// Who cloud-init's users module makes.
-fn login(guest: &Guest) -> Option<&str> {
-    let cloud_init = guest.cloud_init.known()?;
-    let makes_users = cloud_init.modules.known()?.iter().any(|module| module == "users_groups");
-    cloud_init.default_user.known()?.as_deref().filter(|_| makes_users)
+/// SCS-0102's login user.
+const LOGIN: &str = "image_original_user";
+
+/// Who cloud-init's users module makes, or why nobody can be named: other ways to a login are not guessed at.
+fn login(guest: &Guest) -> std::result::Result<&str, String> {
+    let unknown = |gap: &Gap| format!("whom cloud-init makes is not known: {}", gap.reason);
+    let cloud_init = fact(&guest.cloud_init).map_err(unknown)?;
+    let makes_users = fact(&cloud_init.modules).map_err(unknown)?.iter().any(|module| module == "users_groups");
+    let user = fact(&cloud_init.default_user).map_err(unknown)?.as_deref();
+    user.filter(|_| makes_users).ok_or_else(|| "cloud-init makes no default user".to_owned())
+}
+
+fn fact<T>(fact: &Fact<T>) -> std::result::Result<&T, &Gap> {
+    match fact {
+        Fact::Known(value) => Ok(value),
+        Fact::Unknown(gap) => Err(gap),
+    }
+}
+
+/// Says why nobody stands there as the login user, where the publisher does not say it either.
+fn nobody(report: &Report, policy: &Policy) -> std::io::Result<()> {
+    let is_asked = !policy.is_empty() && policy.get(LOGIN).is_none();
+    let reason = report.guest.as_ref().filter(|_| is_asked).and_then(|guest| login(guest).err());
+    let said = reason
+        .map(|reason| format!("{}: {LOGIN} is left out: {reason}; --policy {LOGIN}=VALUE names one", report.path));
+    noted(said.as_slice())
 }
 
 fn noted(notes: &[String]) -> std::io::Result<()> {

@@ -1,10 +1,12 @@
 //! The keys of the file, each with what it means, what it takes and where it goes.
 
 use super::node::Node;
-use super::policy::PROMISES;
+use super::policy;
 use super::{Config, Date, Ignore};
 use crate::error::Result;
-use crate::verdict::check::{CHECKS, COMING};
+use crate::manifest::lint;
+use crate::manifest::policy::FIELDS;
+use crate::verdict::check::CHECKS;
 use crate::verdict::feature;
 use crate::verdict::profile::{PROFILES, Severity};
 use crate::verdict::property::{ACTIONS, PROPERTIES, Refusal, Set};
@@ -65,15 +67,23 @@ pub const KEYS: &[Key] = &[
         shape: Shape::Word(actions),
         read: watchdog_action,
     },
-    Key { name: "severity", summary: "Another severity for a check", shape: Shape::Levels(checks), read: severity },
+    Key {
+        name: "severity",
+        summary: "Another severity for a check, or a rule of bootworthy lint",
+        shape: Shape::Levels(checks),
+        read: severity,
+    },
     Key { name: "ignore", summary: "Findings that are accepted", shape: Shape::Ignores, read: ignore },
-    Key { name: "policy", summary: "What the publisher promises (SCS-0102)", shape: Shape::Policy, read: policy },
+    Key { name: "policy", summary: "What the publisher promises (SCS-0102)", shape: Shape::Policy, read: promises },
 ];
 
 /// The keys of `[[ignore]]`, and what each is.
 pub(super) const IGNORE_KEYS: &[(&str, &str)] = &[
-    ("check", "The check whose finding is accepted"),
-    ("image", "The images that it is for: a pattern for the file name, or with a / for the path from this file"),
+    ("check", "The check, or the rule of bootworthy lint, whose finding is accepted"),
+    (
+        "image",
+        "The images or manifests that it is for: a pattern for the file name, or with a / for the path from this file",
+    ),
     ("reason", "Why it is accepted; shown in every report"),
     ("expires", "The last day on which it counts"),
 ];
@@ -118,8 +128,9 @@ fn actions() -> Vec<&'static str> {
     ACTIONS.to_vec()
 }
 
+/// Checks of images, then rules of the linter.
 pub(super) fn checks() -> Vec<&'static str> {
-    CHECKS.iter().map(|check| check.id).chain(COMING.iter().copied()).collect()
+    CHECKS.iter().map(|check| check.id).chain(lint::RULES.iter().map(|rule| rule.id)).collect()
 }
 
 fn profile(config: &mut Config, node: &Node<'_>) -> Result<()> {
@@ -252,12 +263,12 @@ fn reason_of(node: &Node<'_>) -> Result<String> {
     }
 }
 
-fn policy(config: &mut Config, node: &Node<'_>) -> Result<()> {
-    let known: Vec<&str> = PROMISES.iter().map(|promise| promise.key).collect();
+fn promises(config: &mut Config, node: &Node<'_>) -> Result<()> {
+    let known: Vec<&str> = FIELDS.iter().map(|field| field.key).collect();
     for row in node.table().ok_or_else(|| node.wrong("a table: [policy]"))? {
-        let promise = PROMISES.iter().find(|promise| promise.key == row.key);
-        let promise = promise.ok_or_else(|| row.unknown("promise", &known))?;
-        config.policy.insert(promise.key, promise.read(&row.value)?);
+        let field = FIELDS.iter().find(|field| field.key == row.key);
+        let field = field.ok_or_else(|| row.unknown("promise", &known))?;
+        config.policy.insert(field.key, policy::read(field, &row.value)?);
     }
     Ok(())
 }

@@ -12,7 +12,6 @@ pub use date::Date;
 pub use find::NAME;
 pub use ignore::Ignore;
 pub use key::{KEYS, Key};
-pub use policy::{PROMISES, Promise};
 pub use schema::schema;
 
 use crate::bytes::text;
@@ -95,10 +94,11 @@ impl Config {
         Ok(config)
     }
 
-    /// The exceptions for one image, as the user named it, on this day. Without a day none has expired: see
-    /// [`Self::expires`].
-    pub fn ignores(&self, image: &str, today: Option<Date>) -> Vec<verdict::Ignore> {
-        let these = self.ignores.iter().filter(|ignore| ignore.concerns(image, &self.folder));
+    /// The exceptions for one image or manifest, by the names that the user gave them, on this day. Without a day none
+    /// has expired: see [`Self::expires`].
+    pub fn ignores(&self, names: &[&str], today: Option<Date>) -> Vec<verdict::Ignore> {
+        let concerns = |ignore: &&Ignore| names.iter().any(|name| ignore.concerns(name, &self.folder));
+        let these = self.ignores.iter().filter(concerns);
         these.map(|ignore| ignore.on(today)).collect()
     }
 

@@ -1,7 +1,8 @@
 //! The JSON Schema of the file (<https://json-schema.org/draft/2020-12>), for editors and pipelines; made from [`KEYS`].
 
 use super::key::{IGNORE_KEYS, KEYS, Key, MAX_MODULE, MAX_PATTERN, Shape, checks, levels, properties};
-use super::policy::{DAY, PROMISES};
+use super::policy::{self, DAY};
+use crate::manifest::policy::FIELDS;
 use serde_json::{Map, Value, json};
 
 /// The schema, as it stands in `docs/schemas/config.json`.
@@ -43,7 +44,7 @@ fn shape(shape: &Shape) -> Value {
             let list = json!({ "type": "array", "items": { "type": "string", "pattern": pattern } });
             json!({ "anyOf": [table, list] })
         }
-        Shape::Policy => closed(PROMISES.iter().map(|promise| (promise.key, promise.schema()))),
+        Shape::Policy => closed(FIELDS.iter().map(|field| (field.key, policy::schema(field)))),
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Claims {
     pub name: Option<Claim>,
     /// Where it begins, from 1; `None` where the format has no lines.
     pub line: Option<u32>,
+    /// It changes an image that is there already: what it does not say may stand there.
+    pub is_partial: bool,
     /// Its properties in their order, repetitions included; those that the format gives a place of their own as well
     /// (`architecture` of Heat).
     pub properties: Vec<Claim>,

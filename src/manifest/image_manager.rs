@@ -121,6 +121,11 @@ pub fn is_meta_key(name: &str) -> bool {
     META.iter().any(|key| key.name == name)
 }
 
+/// The word that stands in a catalogue for this one, which the schema does not have.
+pub(super) fn translated(key: &str, value: &str) -> Option<&'static str> {
+    TRANSLATED.iter().find(|row| (row.0, row.1) == (key, value)).map(|row| row.2)
+}
+
 fn write(images: &[Manifest<'_>]) -> Result<Written> {
     let mut written = Written { text: "---\nimages:\n".to_owned(), notes: Vec::new() };
     for image in images {
@@ -172,8 +177,8 @@ fn meta(image: &Manifest<'_>) -> Result<(String, Vec<String>)> {
             }
             continue;
         };
-        let translated = TRANSLATED.iter().find(|row| (row.0, row.1) == (key.name, property.value));
-        let value = translated.map_or(property.value, |row| row.2);
+        let translated = translated(key.name, property.value);
+        let value = translated.unwrap_or(property.value);
         if translated.is_some() {
             let word = property.value;
             notes.push(format!("{}={word} stands as {value}: the schema has no word for {word}", key.name));

@@ -42,7 +42,7 @@ fn pointer(key: &str) -> String {
 fn read(text: &str) -> Result<Document> {
     let node = tree::parse("JSON-Patch", text)?;
     let tree::Node::List(rows) = &node else { return Err(shape("a list of operations")) };
-    let mut claims = Claims::default();
+    let mut claims = Claims { is_partial: true, ..Claims::default() };
     for row in rows {
         let text = |key: &str| {
             if let Some(super::ClaimValue::Text(text)) = row.get(key).map(tree::Node::claim_value) {

@@ -30,6 +30,7 @@ pub use read::{GLANCE_FIELDS, READERS, Reader, read, read_flavor};
 use crate::error::{Error, Result};
 use crate::verdict::property::{Earned, Withheld};
 use quote::printable;
+use std::collections::BTreeSet;
 
 /// What a manifest of one image is written from.
 #[derive(Clone, Debug)]
@@ -194,6 +195,20 @@ impl Property<'_> {
     }
 }
 
+/// Each image with an identifier that no other has.
+fn labelled<'a, 'b>(images: &'a [Manifest<'b>]) -> impl Iterator<Item = (&'a Manifest<'b>, String)> {
+    let plain: Vec<String> = images.iter().map(Manifest::label).collect();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut unique = move |label: &String| {
+        let is_free = |name: &String| !taken.contains(name) && (name == label || !plain.contains(name));
+        let numbered = (2_usize..).map(|number| format!("{label}_{number}"));
+        let name = std::iter::once(label.clone()).chain(numbered).find(is_free).unwrap_or_default();
+        taken.insert(name.clone());
+        name
+    };
+    images.iter().map(move |image| (image, unique(&image.label())))
+}
+
 /// What cannot be written, and why.
 fn refused(what: &str, reason: &str) -> Error {
     Error::unsupported(what, reason)
@@ -250,5 +265,8 @@ pub(crate) mod tests {
         ] {
             assert_eq!(image(name, &[]).label(), label);
         }
+        let images = ["Debian", "debian 2", "debian", "Debian!", "x"].map(|name| image(name, &[]));
+        let labels: Vec<String> = labelled(&images).map(|(_, label)| label).collect();
+        assert_eq!(labels, ["debian", "debian_2", "debian_3", "debian_4", "x"]);
     }
 }

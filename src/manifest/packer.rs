@@ -6,7 +6,7 @@ use super::json::{self as tree, Entry, Node};
 use super::quote::{comment, hcl as quoted, printable};
 use super::read::{Reader, claim, claim_of, shape};
 use super::terraform::{aligned, map};
-use super::{Claim, ClaimValue, Claims, Document, Format, Manifest, Typing, Written, refused};
+use super::{Claim, ClaimValue, Claims, Document, Format, Manifest, Typing, Written, labelled, refused};
 use crate::error::Result;
 
 pub(super) const FORMAT: Format = Format {
@@ -27,13 +27,13 @@ pub(super) const READER: Reader = Reader {
 };
 
 fn write(images: &[Manifest<'_>]) -> Result<Written> {
-    let texts = images.iter().map(source).collect::<Result<Vec<_>>>()?;
+    let texts = labelled(images).map(|(image, label)| source(image, &label)).collect::<Result<Vec<_>>>()?;
     let has_memory = images.iter().any(|image| image.min_ram.is_some());
     let notes = has_memory.then(|| "min_ram is left out: Packer has no place for it".to_owned());
     Ok(Written { text: texts.join("\n"), notes: notes.into_iter().collect() })
 }
 
-fn source(image: &Manifest<'_>) -> Result<String> {
+fn source(image: &Manifest<'_>, label: &str) -> Result<String> {
     let texts = image.properties.iter().flat_map(|property| [property.key, property.value]);
     // Packer renders Go templates in every string of a builder, in HCL too.
     if let Some(text) = texts.chain([image.name]).find(|text| text.contains("{{")) {
@@ -43,7 +43,7 @@ fn source(image: &Manifest<'_>) -> Result<String> {
     rows.extend(image.disk_format.map(|format| ("image_disk_format", quoted(format))));
     rows.extend(image.min_disk.map(|value| ("image_min_disk", value.to_string())));
     let head: String = image.remarks().iter().map(|remark| comment(remark)).collect();
-    Ok(format!("{head}source \"openstack\" \"{}\" {{\n{}{}}}\n", image.label(), aligned(&rows), map("metadata", image)))
+    Ok(format!("{head}source \"openstack\" \"{label}\" {{\n{}{}}}\n", aligned(&rows), map("metadata", image)))
 }
 
 fn read(text: &str) -> Result<Document> {
@@ -65,7 +65,8 @@ fn read(text: &str) -> Result<Document> {
 
 fn image(entries: &[Entry], line: Option<u32>) -> Claims {
     let line = line.or_else(|| entries.first().map(|entry| entry.line));
-    let mut claims = Claims { line, ..Claims::default() };
+    // The snapshot inherits the properties of the image that it was started from (`nova/compute/utils.py`).
+    let mut claims = Claims { line, is_partial: true, ..Claims::default() };
     for entry in entries {
         let own = templated(claim_of(&entry.key, Some(&entry.value), Some(entry.line)));
         match (entry.key.as_str(), &entry.value) {

@@ -19,60 +19,99 @@ pub struct Field {
     pub key: &'static str,
     /// What it says.
     pub summary: &'static str,
-    /// What its value may be, in words.
-    pub takes: &'static str,
     /// SCS-0102 demands it.
     pub is_mandatory: bool,
-    is: fn(&str) -> bool,
+    /// What its value may be.
+    pub rule: Rule,
+}
+
+/// What a value may be.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A day, or one of these words.
+    Day(&'static [&'static str]),
+    /// `none`, `last-N`, a day, `notice`, `forever`.
+    Validity,
+    /// A day, and perhaps a time of it, in UTC.
+    Moment,
+    /// A place to download from, or `private`.
+    Source,
+    /// Anything that Glance stores.
+    Text,
+    /// A whole number.
+    Count,
+    /// MiB, at least one.
+    Memory,
+    /// True or false.
+    Truth,
 }
 
 /// Every value, in the standard's order.
 pub const FIELDS: &[Field] = &[
-    field("min_ram", "the least memory that an instance needs", "MiB from 1", true, is_memory),
-    field("os_purpose", "what the image is for", WORDS_OF_PURPOSE, true, |text| PURPOSES.contains(&text)),
-    field("replace_frequency", "how often it is replaced", WORDS_OF_FREQUENCY, true, |text| {
-        FREQUENCIES.contains(&text)
-    }),
-    field(
-        "uuid_validity",
-        "how long its id stays valid",
-        "none, last-N, YYYY-MM-DD, notice or forever",
-        true,
-        is_validity,
-    ),
-    field("provided_until", "until when it is offered", "YYYY-MM-DD, none or notice", true, |text| {
-        matches!(text, "none" | "notice") || is_day(text)
-    }),
-    field("hotfix_hours", "hours until a critical fix is in the image", "a whole number", false, is_count),
-    field("image_source", "where it comes from", "a http, https, ftp or ftps URL, or private", true, is_source),
-    field("image_description", "a URL or a text that describes it", TEXT, true, is_text),
-    field("image_build_date", "when it was built, in UTC", "YYYY-MM-DD[ hh:mm[:ss]]", true, is_moment),
-    field("image_original_user", "who can log in, or none", TEXT, true, is_text),
-    field("patchlevel", "its patch level", TEXT, false, is_text),
-    field("license_included", "the price has the licences in it", TRUTH, false, is_truth),
-    field("license_required", "the user brings a licence", TRUTH, false, is_truth),
-    field("subscription_included", "the price has a subscription in it", TRUTH, false, is_truth),
-    field("subscription_required", "the user brings a subscription", TRUTH, false, is_truth),
-    field("maintained_until", "until when its maker maintains it", "YYYY-MM-DD", false, is_day),
-    field("l1_support_contact", "a URI of the first level of support", TEXT, false, is_text),
+    field("min_ram", "the least memory that an instance needs, in MiB", true, Rule::Memory),
+    field("os_purpose", "what the image is for", true, Rule::OneOf(PURPOSES)),
+    field("replace_frequency", "how often it is replaced", true, Rule::OneOf(FREQUENCIES)),
+    field("uuid_validity", "how long its id stays valid", true, Rule::Validity),
+    field("provided_until", "until when it is offered", true, Rule::Day(&["none", "notice"])),
+    field("hotfix_hours", "hours until a critical fix is in the image", false, Rule::Count),
+    field("image_source", "where it comes from: a URL, or private", true, Rule::Source),
+    field("image_description", "a URL or a text that describes it", true, Rule::Text),
+    field("image_build_date", "when it was built, in UTC", true, Rule::Moment),
+    field("image_original_user", "who can log in, or none", true, Rule::Text),
+    field("patchlevel", "its patch level", false, Rule::Text),
+    field("license_included", "a licence is part of the price", false, Rule::Truth),
+    field("license_required", "the user brings a licence", false, Rule::Truth),
+    field("subscription_included", "a subscription is part of the price", false, Rule::Truth),
+    field("subscription_required", "the user brings a subscription", false, Rule::Truth),
+    field("maintained_until", "until when its maker maintains it", false, Rule::Day(&[])),
+    field("l1_support_contact", "a URI of the first level of support", false, Rule::Text),
 ];
 
-const fn field(
-    key: &'static str,
-    summary: &'static str,
-    takes: &'static str,
-    is_mandatory: bool,
-    is: fn(&str) -> bool,
-) -> Field {
-    Field { key, summary, takes, is_mandatory, is }
+const fn field(key: &'static str, summary: &'static str, is_mandatory: bool, rule: Rule) -> Field {
+    Field { key, summary, is_mandatory, rule }
+}
+
+impl Rule {
+    /// What the value may be, in words.
+    pub fn takes(self) -> String {
+        let words = |words: &[&str]| match words.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+            _ => words.concat(),
+        };
+        match self {
+            Self::OneOf(list) => words(list),
+            Self::Day(list) => words(&[&["YYYY-MM-DD"], list].concat()),
+            Self::Validity => "none, last-N, YYYY-MM-DD, notice or forever".to_owned(),
+            Self::Moment => "YYYY-MM-DD[ hh:mm[:ss]]".to_owned(),
+            Self::Source => "a http, https, ftp or ftps URL, or private".to_owned(),
+            Self::Text => "1 to 255 characters, not all of them blank".to_owned(),
+            Self::Count => "a whole number".to_owned(),
+            Self::Memory => "MiB from 1".to_owned(),
+            Self::Truth => words(&["true", "false"]),
+        }
+    }
+
+    /// Whether it takes this text.
+    pub fn fits(self, text: &str) -> bool {
+        let is_right = match self {
+            Self::OneOf(words) => words.contains(&text),
+            Self::Day(words) => words.contains(&text) || is_day(text),
+            Self::Validity => is_validity(text),
+            Self::Moment => is_moment(text),
+            Self::Source => text == "private" || is_url(text),
+            Self::Text => true,
+            Self::Count => is_count(text),
+            Self::Memory => is_count(text) && text.parse::<u32>().is_ok_and(|number| number > 0),
+            Self::Truth => matches!(text, "true" | "false"),
+        };
+        is_right && is_text(text)
+    }
 }
 
 const PURPOSES: &[&str] = &["generic", "oldgeneric", "minimal", "k8snode", "gpu", "network", "custom"];
-const WORDS_OF_PURPOSE: &str = "generic, oldgeneric, minimal, k8snode, gpu, network or custom";
 const FREQUENCIES: &[&str] = &["yearly", "quarterly", "monthly", "weekly", "daily", "critical_bug", "never"];
-const WORDS_OF_FREQUENCY: &str = "yearly, quarterly, monthly, weekly, daily, critical_bug or never";
-const TEXT: &str = "1 to 255 characters, not all of them blank";
-const TRUTH: &str = "true or false";
 /// What the image itself must have shown.
 const EVIDENT: &[&str] = &["architecture", "os_version", "os_distro", "hw_disk_bus"];
 /// The test takes no others, whatever Glance's vocabulary has.
@@ -87,8 +126,8 @@ impl Policy {
         let keys = || FIELDS.iter().map(|field| field.key).collect::<Vec<_>>().join(", ");
         let unknown = || Error::not_found(format!("the policy value {key:?}")).help(format!("there are {}", keys()));
         let field = FIELDS.iter().find(|field| field.key == key).ok_or_else(unknown)?;
-        if !is_text(value) || !(field.is)(value) {
-            return Err(wrong(key, format!("{value:?} is given, {} is expected", field.takes)));
+        if !field.rule.fits(value) {
+            return Err(wrong(key, format!("{value:?} is given, {} is expected", field.rule.takes())));
         }
         let (included, required) = ("license_included", "license_required");
         let other = [(included, required), (required, included)].into_iter().find(|(one, _)| *one == key);
@@ -97,6 +136,11 @@ impl Policy {
         }
         self.values.insert(field.key, value.to_owned());
         Ok(())
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
     }
 
     /// The value of this key.
@@ -167,15 +211,7 @@ fn is_count(text: &str) -> bool {
     (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn is_memory(text: &str) -> bool {
-    is_count(text) && text.parse::<u32>().is_ok_and(|number| number > 0)
-}
-
-fn is_truth(text: &str) -> bool {
-    matches!(text, "true" | "false")
-}
-
-/// `YYYY-MM-DD` of the Gregorian calendar.
+/// `YYYY-MM-DD` of the Gregorian calendar, from 1970 on.
 pub(super) fn is_day(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [year, month, day] = parts.as_slice() else { return false };
@@ -194,7 +230,7 @@ pub(super) fn is_day(text: &str) -> bool {
         1..=12 => 31,
         _ => 0,
     };
-    year > 0 && (1..=days).contains(&day)
+    year >= 1970 && (1..=days).contains(&day)
 }
 
 /// The standard's `DATE_FORMATS`: a day, with a time behind a blank, or all of ISO 8601 with `T`, seconds and `Z`.
@@ -213,14 +249,11 @@ fn is_moment(text: &str) -> bool {
 }
 
 fn is_validity(text: &str) -> bool {
-    matches!(text, "none" | "notice" | "forever") || is_day(text) || text.strip_prefix("last-").is_some_and(is_count)
+    let is_number = |text: &str| is_count(text) && !text.starts_with('0');
+    matches!(text, "none" | "notice" | "forever") || is_day(text) || text.strip_prefix("last-").is_some_and(is_number)
 }
 
-/// `private`, or a URL with a host.
-fn is_source(text: &str) -> bool {
-    text == "private" || is_url(text)
-}
-
+/// A URL with a host.
 pub(super) fn is_url(text: &str) -> bool {
     let rest = ["https://", "http://", "ftps://", "ftp://"].iter().find_map(|scheme| text.strip_prefix(scheme));
     let begins = |c: char| c.is_ascii_alphanumeric() || c == '[';
@@ -241,7 +274,18 @@ mod tests {
         (
             "uuid_validity",
             &["none", "notice", "forever", "last-3", "last-10", "2027-12-31"],
-            &["last-", "last-x", "last--1", "2027-13-01", "2027-02-29", "Forever", "20271231"],
+            &[
+                "last-",
+                "last-x",
+                "last--1",
+                "last-0",
+                "last-03",
+                "2027-13-01",
+                "2027-02-29",
+                "1969-12-31",
+                "Forever",
+                "20271231",
+            ],
         ),
         ("provided_until", &["none", "notice", "2028-02-29"], &["forever", "last-3", "2027-02-29", "soon", "2027-1-1"]),
         ("hotfix_hours", &["0", "48"], &["-1", "1.5", "48h", "+3"]),

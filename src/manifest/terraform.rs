@@ -4,7 +4,7 @@ use super::hcl::{self, Body};
 use super::json::{self as tree, Entry, Node};
 use super::quote::{ascii_json, comment, hcl as quoted, hcl_key};
 use super::read::{Reader, claim_of, shape};
-use super::{Claims, Document, Format, Manifest, Typing, Written, only};
+use super::{Claims, Document, Format, Manifest, Typing, Written, labelled, only};
 use crate::error::Result;
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -14,7 +14,10 @@ pub(super) const RESOURCE: Format = Format {
     summary: "an openstack_images_image_v2 resource for Terraform and OpenTofu",
     is_digest_read: false,
     demands: &[],
-    write: |images| Ok(Written { text: images.iter().map(resource).collect::<Vec<_>>().join("\n"), notes: Vec::new() }),
+    write: |images| {
+        let texts: Vec<String> = labelled(images).map(|(image, label)| resource(image, &label)).collect();
+        Ok(Written { text: texts.join("\n"), notes: Vec::new() })
+    },
 };
 
 pub(super) const TFVARS: Format = Format {
@@ -47,7 +50,7 @@ fn has_extension(path: &str, any: &[&str]) -> bool {
     Path::new(path).extension().is_some_and(|extension| any.iter().any(|one| extension == *one))
 }
 
-fn resource(image: &Manifest<'_>) -> String {
+fn resource(image: &Manifest<'_>, label: &str) -> String {
     let mut rows = vec![("name", quoted(image.name))];
     rows.extend(image.file.map(|file| ("local_file_path", quoted(file))));
     if let Some(format) = image.disk_format {
@@ -57,7 +60,7 @@ fn resource(image: &Manifest<'_>) -> String {
     rows.extend(image.min_disk.map(|value| ("min_disk_gb", value.to_string())));
     rows.extend(image.min_ram.map(|value| ("min_ram_mb", value.to_string())));
     let head: String = image.remarks().iter().map(|remark| comment(remark)).collect();
-    format!("{head}resource \"{KIND}\" \"{}\" {{\n{}{}}}\n", image.label(), aligned(&rows), map("properties", image))
+    format!("{head}resource \"{KIND}\" \"{label}\" {{\n{}{}}}\n", aligned(&rows), map("properties", image))
 }
 
 /// As `terraform fmt` would have it.

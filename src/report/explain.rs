@@ -2,7 +2,7 @@
 
 use super::feature_page;
 use crate::verdict::Weight;
-use crate::verdict::check::{self, CHECKS, COMING, Check};
+use crate::verdict::check::{self, CHECKS, Check};
 use crate::verdict::feature::{self, FEATURES};
 use crate::verdict::nearest::nearest;
 use crate::verdict::profile::{self, PROFILES, Profile};
@@ -74,9 +74,6 @@ pub fn page(name: &str) -> Result<Page, NotKnown> {
     }
     if let Some(feature) = feature::find(name) {
         return Ok(feature_page::page(feature));
-    }
-    if let Some(id) = COMING.iter().find(|id| **id == name) {
-        return Ok(Page { name: id, summary: "not checked by this version", parts: Vec::new() });
     }
     if let Some(page) = super::vocabulary::page(name) {
         return Ok(page);
@@ -191,9 +188,6 @@ mod tests {
 
     #[test]
     fn every_id_is_explained() {
-        for name in COMING {
-            assert!(explain(name).is_ok_and(|text| text.starts_with(name)), "{name}");
-        }
         let checks = CHECKS.iter().chain([&check::DEMAND, &check::INSPECTED]).map(|check| (check.id, "\nseverity:"));
         for (name, own) in checks.chain(PROPERTIES.iter().map(|property| (property.key, "\nvalues: "))) {
             let text = explain(name).unwrap();

@@ -37,8 +37,13 @@ fn annotation(report: &Report, issue: &Issue<'_>) -> String {
         Severity::Note | Severity::Off => "notice",
     };
     // A line without a path is one of the file itself, which can stand in the repository; an image never does.
-    let own = issue.places.first().filter(|place| place.path.is_none()).and_then(|place| place.line);
-    let place = own.map(|line| format!("file={},line={line},", property(&report.path))).unwrap_or_default();
+    let own = issue.places.first().filter(|place| place.is_outside());
+    let place = own.and_then(|place| {
+        let path = property(place.file().unwrap_or(&report.path));
+        let column = place.column.map(|column| format!("col={column},")).unwrap_or_default();
+        Some(format!("file={path},line={},{column}", place.line?))
+    });
+    let place = place.unwrap_or_default();
     let title = property(&format!("{}: {}", report.path, issue.id));
     let mut lines = issue.lines();
     let left = lines.len().saturating_sub(MAX_PLACES.saturating_add(1));

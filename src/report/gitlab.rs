@@ -1,6 +1,6 @@
 //! GitLab Code Quality (`docs.gitlab.com/ci/testing/code_quality/`, "Code Quality report format").
 
-use super::issue::{Issue, fingerprints, issues};
+use super::issue::{Issue, Place, fingerprints, issues};
 use super::{Format, Style, escape};
 use crate::verdict::Report;
 use crate::verdict::profile::Severity;
@@ -23,13 +23,15 @@ fn row(report: &Report, issue: &Issue<'_>, fingerprint: &str) -> Value {
         Severity::Warning => "minor",
         Severity::Note | Severity::Off => "info",
     };
-    let own_line = issue.places.first().filter(|place| place.path.is_none()).and_then(|place| place.line);
+    let own = issue.places.first().filter(|place| place.is_outside());
+    let path = own.and_then(Place::file).unwrap_or(&report.path);
+    let line = own.and_then(|place| place.line).unwrap_or(1);
     json!({
         "description": issue.lines().iter().map(|line| escape(line)).collect::<Vec<_>>().join("; "),
         "check_name": issue.id,
         "fingerprint": fingerprint,
         "severity": severity,
         // Paths are relative and do not begin with `./`.
-        "location": { "path": escape(report.path.trim_start_matches("./")), "lines": { "begin": own_line.unwrap_or(1) } },
+        "location": { "path": escape(path.trim_start_matches("./")), "lines": { "begin": line } },
     })
 }

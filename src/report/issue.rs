@@ -2,7 +2,7 @@
 
 use crate::verdict::check::INSPECTED;
 use crate::verdict::profile::Severity;
-use crate::verdict::{Evidence, Finding, Report, Word};
+use crate::verdict::{About, Evidence, Finding, Report, Word};
 use std::collections::HashMap;
 
 /// One thing that does not hold or could not be judged.
@@ -27,19 +27,34 @@ pub(super) struct Issue<'a> {
 /// A place and what was found there; text of the image, unescaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place<'a> {
-    /// Path inside the image; none where the file that the report is about is meant itself.
+    /// Path inside the image, or of a file beside it; none where the file that the report is about is meant itself.
     pub(super) path: Option<&'a str>,
+    /// What the path is in.
+    pub(super) about: About,
     /// Line, from 1.
     pub(super) line: Option<u32>,
+    /// Column, in characters from 1; only of a file beside the image.
+    pub(super) column: Option<u32>,
     /// What was found, and what was expected.
     pub(super) text: String,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// The file of the host that the place is in, if it is not the one that the report is about.
+    pub(super) fn file(&self) -> Option<&'a str> {
+        self.path.filter(|_| self.about == About::Manifest)
+    }
+
+    /// Whether its line is one of a file of the host.
+    pub(super) fn is_outside(&self) -> bool {
+        self.path.is_none() || self.about == About::Manifest
+    }
+
     /// `/etc/fstab:2: /dev/vda3 is …`.
     pub(super) fn told(&self) -> String {
+        let column = self.column.map(|column| format!(":{column}")).unwrap_or_default();
         match (self.path, self.line) {
-            (Some(path), Some(line)) => format!("{path}:{line}: {}", self.text),
+            (Some(path), Some(line)) => format!("{path}:{line}{column}: {}", self.text),
             (Some(path), None) => format!("{path}: {}", self.text),
             (None, Some(line)) => format!("line {line}: {}", self.text),
             (None, None) => self.text.clone(),
@@ -69,7 +84,9 @@ pub(super) fn unread(report: &Report) -> Option<Issue<'_>> {
         // An error names the file itself again; its place is the report's.
         places: vec![Place {
             path: error.path.as_deref().filter(|path| *path != report.path),
+            about: About::Image,
             line: None,
+            column: None,
             text: crate::error::Error { path: None, ..error.clone() }.to_string(),
         }],
         why: error.why.as_deref().unwrap_or(INSPECTED.why),
@@ -90,16 +107,22 @@ pub(super) fn issue(finding: &Finding) -> Option<Issue<'_>> {
         level: finding.severity,
         word: finding.verdict,
         title,
-        places: finding.evidence.iter().map(place).collect(),
+        places: finding.evidence.iter().map(|evidence| place(evidence, finding.about)).collect(),
         why: finding.why,
         fix: finding.fix.as_deref(),
     })
 }
 
 /// A place with what was found there.
-pub(super) fn place(evidence: &Evidence) -> Place<'_> {
+pub(super) fn place(evidence: &Evidence, about: About) -> Place<'_> {
     let expected = evidence.expected.as_ref().map(|expected| format!(", expected {expected}")).unwrap_or_default();
-    Place { path: evidence.path.as_deref(), line: evidence.line, text: format!("{}{expected}", evidence.found) }
+    Place {
+        path: evidence.path.as_deref(),
+        about,
+        line: evidence.line,
+        column: evidence.column().filter(|_| about == About::Manifest),
+        text: format!("{}{expected}", evidence.found),
+    }
 }
 
 /// Fingerprints of the issues of all reports, in order: equal from run to run while image path and check stay, and
@@ -152,7 +175,7 @@ mod tests {
             (Evidence { line: Some(2), ..found() }, "line 2: x, expected y"),
             (Evidence::of("x"), "x"),
         ] {
-            assert_eq!(place(&evidence).told(), told);
+            assert_eq!(place(&evidence, About::Image).told(), told);
         }
     }
 }

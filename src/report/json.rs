@@ -7,7 +7,7 @@ use crate::manifest::ascii_json;
 use crate::verdict::profile::Severity;
 use crate::verdict::property::Earned;
 use crate::verdict::{
-    Evidence, FeatureState, Finding, Ignore, Outcome, Packaged, Remark, Report, Subject, Summary, Word,
+    About, Evidence, FeatureState, Finding, Ignore, Outcome, Packaged, Remark, Report, Subject, Summary, Word,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -47,9 +47,11 @@ struct JsonReport<'a> {
 struct JsonLint<'a> {
     schema: &'static str,
     tool: Tool,
+    config: Option<&'a str>,
     manifest: JsonManifest<'a>,
     result: Outcome,
     checks: Vec<JsonCheck<'a>>,
+    remarks: Vec<JsonRemark<'a>>,
     error: Option<JsonError<'a>>,
     summary: Summary,
 }
@@ -96,6 +98,8 @@ struct JsonCheck<'a> {
     id: &'a str,
     severity: Severity,
     verdict: Word,
+    /// What the paths are in.
+    about: About,
     entries: Vec<JsonEntry<'a>>,
     evidence: Vec<JsonEvidence<'a>>,
     reason: Option<&'a str>,
@@ -131,6 +135,9 @@ struct JsonEntry<'a> {
 struct JsonEvidence<'a> {
     path: Option<&'a str>,
     line: Option<u32>,
+    /// In characters, from 1; of a manifest alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<u32>,
     found: &'a str,
     expected: Option<&'a str>,
     entry: Option<&'a str>,
@@ -153,12 +160,11 @@ struct JsonBoot<'a> {
     verdict: Word,
 }
 
-/// A required feature, with its checks that did not pass and those that do not exist yet.
+/// A required feature, with its checks that did not pass.
 #[derive(Serialize)]
 struct JsonFeature<'a> {
     name: &'a str,
     missing: &'a [&'a str],
-    not_checked: &'a [&'a str],
 }
 
 #[derive(Serialize)]
@@ -179,10 +185,6 @@ struct JsonError<'a> {
 }
 
 fn write(reports: &[Report], _: Style) -> String {
-    let shape = |report| match manifest(report) {
-        Some(manifest) => Shape::Manifest(Box::new(manifest)),
-        None => Shape::Image(Box::new(shape(report))),
-    };
     let shapes: Vec<Shape<'_>> = reports.iter().map(shape).collect();
     let text = match shapes.as_slice() {
         [one] => serde_json::to_string_pretty(one),
@@ -198,7 +200,7 @@ pub(super) fn quiet(json: &str) -> String {
     ascii_json(json).replace("##", "#\\u0023")
 }
 
-/// A line per image, always, so that a stream of many can be read as it comes.
+/// A line per image or manifest, always, so that a stream of many can be read as it comes.
 fn write_lines(reports: &[Report], _: Style) -> String {
     let line = |report| quiet(&serde_json::to_string(&shape(report)).unwrap_or_default()) + "\n";
     reports.iter().map(line).collect()
@@ -211,9 +213,11 @@ fn manifest(report: &Report) -> Option<JsonLint<'_>> {
     Some(JsonLint {
         schema: "bootworthy.lint/1",
         tool: TOOL,
+        config: report.config.as_deref(),
         manifest: JsonManifest { path: &report.path, format, images },
         result: report.result,
         checks: report.checks.iter().map(check).collect(),
+        remarks: report.remarks.iter().map(remark).collect(),
         error: report.error.as_ref().map(error),
         summary: report.summary(),
     })
@@ -229,7 +233,14 @@ fn error(error: &Error) -> JsonError<'_> {
     }
 }
 
-fn shape(report: &Report) -> JsonReport<'_> {
+fn shape(report: &Report) -> Shape<'_> {
+    match manifest(report) {
+        Some(manifest) => Shape::Manifest(Box::new(manifest)),
+        None => Shape::Image(Box::new(image(report))),
+    }
+}
+
+fn image(report: &Report) -> JsonReport<'_> {
     let guest = report.guest.as_ref();
     let image = guest.and_then(|guest| guest.image.known());
     JsonReport {
@@ -280,12 +291,13 @@ fn check(finding: &Finding) -> JsonCheck<'_> {
         id: finding.id,
         severity: finding.severity,
         verdict: finding.verdict,
+        about: finding.about,
         entries: finding
             .entries
             .iter()
             .map(|entry| JsonEntry { entry: &entry.entry, verdict: entry.verdict })
             .collect(),
-        evidence: finding.evidence.iter().chain(&finding.notes).map(evidence).collect(),
+        evidence: finding.evidence.iter().chain(&finding.notes).map(|row| evidence(row, finding.about)).collect(),
         reason: finding.reason.as_deref(),
         fix: finding.fix.as_deref(),
         ignored: finding.ignored.as_ref().map(ignored),
@@ -306,10 +318,11 @@ fn remark(remark: &Remark) -> JsonRemark<'_> {
     }
 }
 
-fn evidence(evidence: &Evidence) -> JsonEvidence<'_> {
+fn evidence(evidence: &Evidence, about: About) -> JsonEvidence<'_> {
     JsonEvidence {
         path: evidence.path.as_deref(),
         line: evidence.line,
+        column: evidence.column().filter(|_| about == About::Manifest),
         found: &evidence.found,
         expected: evidence.expected.as_deref(),
         entry: evidence.entry.as_deref(),
@@ -334,5 +347,5 @@ fn value(earned: &Earned) -> Value {
 }
 
 fn feature(feature: &FeatureState) -> JsonFeature<'_> {
-    JsonFeature { name: feature.name, missing: &feature.missing, not_checked: &feature.coming }
+    JsonFeature { name: feature.name, missing: &feature.missing }
 }

@@ -96,7 +96,12 @@ fn settled(finding: &Finding) -> Case {
         Word::NotApplicable => (End::Skipped, finding.reason.as_deref().unwrap_or_default()),
         _ => (End::Passed, ""),
     };
-    let body = finding.evidence.iter().map(|proof| xml_line(&place(proof).told())).collect::<Vec<_>>().join("\n");
+    let body = finding
+        .evidence
+        .iter()
+        .map(|proof| xml_line(&place(proof, finding.about).told()))
+        .collect::<Vec<_>>()
+        .join("\n");
     Case { id: finding.id.to_owned(), end, level: finding.severity, message: xml(reason), body }
 }
 

@@ -21,6 +21,7 @@ pub use explain::{NotKnown, Page, Part, explain, list_checks, list_properties, p
 pub use feature_page::list_features;
 pub use features::{FORMATS as FEATURE_FORMATS, FeatureFormat, Sheet};
 pub use size::human;
+pub use vocabulary::list_rules;
 
 use crate::verdict::Report;
 

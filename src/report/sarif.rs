@@ -128,17 +128,21 @@ fn locations(report: &Report, issue: &Issue<'_>) -> Vec<Value> {
     if issue.places.is_empty() { vec![location(report, None)] } else { places.collect() }
 }
 
-/// The image as the artifact, the path inside it as the logical location.
+/// The image as the artifact and the path inside it as the logical location; or the manifest and its line.
 fn location(report: &Report, place: Option<&Place<'_>>) -> Value {
-    let own_line = place.filter(|place| place.path.is_none()).and_then(|place| place.line);
+    let own = place.filter(|place| place.is_outside());
+    let file = own.and_then(Place::file);
     // Code scanning wants a line for everything.
-    let region = json!({ "startLine": own_line.unwrap_or(1) });
+    let mut region = json!({ "startLine": own.and_then(|place| place.line).unwrap_or(1) });
+    if let (Some(column), Some(region)) = (own.and_then(|place| place.column), region.as_object_mut()) {
+        region.insert("startColumn".to_owned(), json!(column));
+    }
     let mut location = json!({
-        "physicalLocation": { "artifactLocation": { "uri": uri(&report.path) }, "region": region },
+        "physicalLocation": { "artifactLocation": { "uri": uri(file.unwrap_or(&report.path)) }, "region": region },
     });
     if let (Some(place), Some(location)) = (place, location.as_object_mut()) {
         location.insert("message".to_owned(), json!({ "text": plain(&place.text) }));
-        if let Some(path) = place.path {
+        if let Some(path) = place.path.filter(|_| file.is_none()) {
             let mut logical = json!({ "fullyQualifiedName": escape(path), "kind": "file" });
             if let (Some(line), Some(logical)) = (place.line, logical.as_object_mut()) {
                 logical.insert("properties".to_owned(), json!({ "line": line }));

@@ -31,6 +31,13 @@ pub(super) fn page(name: &str) -> Option<Page> {
     Some(Page { name: &spec.name, summary: &spec.does, parts: spec_parts(spec) })
 }
 
+/// Every rule of the linter with its severity, and what it finds.
+pub fn list_rules() -> String {
+    let width = lint::RULES.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
+    let row = |rule: &lint::Rule| format!("{:width$}  {:7}  {}\n", rule.id, rule.severity.word(), rule.summary);
+    lint::RULES.iter().map(row).collect()
+}
+
 /// What the vocabulary adds to the page of a property that can be earned.
 pub(super) fn parts(key: &str) -> Vec<Part> {
     property(key).map(|entry| entry_parts(entry, false)).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! Facts and a profile → the report: one neutral shape that every writer renders.
 
 use super::boot::{self, BootTable, boot_table};
-use super::check::{CHECKS, COMING, Check, DEMAND};
+use super::check::{self, CHECKS, Check, DEMAND};
 use super::feature::{self, Feature, Role};
 use super::profile::{Profile, Severity, severity};
 use super::property::{BUS_SCSI, BUS_VIRTIO, Claims, Earned, Forced, Withheld, claims};
@@ -24,6 +24,17 @@ pub enum Outcome {
     Unknown,
 }
 
+/// What the places of a finding are in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum About {
+    /// The image: paths are inside it.
+    #[default]
+    Image,
+    /// A manifest or a flavor: paths are files beside the image, as the user named them.
+    Manifest,
+}
+
 /// What one check found, with its severity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -37,6 +48,8 @@ pub struct Finding {
     pub title: &'static str,
     /// Why it matters.
     pub why: &'static str,
+    /// What its places are in.
+    pub about: About,
     /// Per boot entry.
     pub entries: Vec<EntryVerdict>,
     /// Proofs, faults or gaps with their places.
@@ -58,8 +71,6 @@ pub struct FeatureState {
     pub name: &'static str,
     /// Checks of it that did not pass.
     pub missing: Vec<&'static str>,
-    /// Checks of it that do not exist yet.
-    pub coming: Vec<&'static str>,
 }
 
 /// Whether the image boots on a bus.
@@ -87,6 +98,8 @@ pub struct Summary {
     /// Does not apply.
     #[serde(rename = "n/a")]
     pub not_applicable: usize,
+    /// Accepted: failed or unknown, and counted nowhere else.
+    pub ignored: usize,
 }
 
 /// What a report is about.
@@ -121,7 +134,7 @@ pub struct Report {
     pub fail_on: Severity,
     /// Where the modules are.
     pub table: BootTable,
-    /// In the order of [`CHECKS`], then [`DEMAND`] where `--with` asks for something.
+    /// In the order of [`CHECKS`], then [`DEMAND`] where `--with` asks for something, then what is said of a manifest.
     pub checks: Vec<Finding>,
     /// In the order of the properties' table.
     pub earned: Vec<Earned>,
@@ -131,8 +144,6 @@ pub struct Report {
     pub buses: Vec<BusState>,
     /// What the profile requires.
     pub features: Vec<FeatureState>,
-    /// Checks that do not exist yet.
-    pub not_checked: &'static [&'static str],
     /// Why the image could not be inspected.
     pub error: Option<Error>,
     /// The configuration file that counted, as the user would name it.
@@ -150,7 +161,8 @@ pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) ->
         finding(check, judgement, level, &guest)
     };
     let mut checks: Vec<Finding> = CHECKS.iter().zip(&judged).map(finding).collect();
-    let remarks = ignored::apply(&options.ignores, &mut checks);
+    let is_own = |ignore: &&Ignore| check::find(&ignore.check).is_some();
+    let remarks = ignored::apply(options.ignores.iter().filter(is_own), &mut checks);
     let Claims { earned, withheld, mut forced } = claims(&guest, options, &judged);
     let proofs = proofs(&guest, profile, options, &judged);
     forced.extend(proofs.iter().filter(|proof| !forced.contains(proof)).cloned().collect::<Vec<_>>());
@@ -169,7 +181,6 @@ pub fn assess(path: &str, guest: Guest, profile: &Profile, options: &Options) ->
         withheld,
         buses: vec![bus("virtio-scsi", BUS_SCSI, &judged), bus("virtio-blk", BUS_VIRTIO, &judged)],
         features: features(profile, &judged, &proofs),
-        not_checked: COMING,
         error: None,
         config: None,
         remarks,
@@ -197,7 +208,7 @@ pub fn exit_code(outcomes: impl IntoIterator<Item = Outcome>) -> u8 {
         .unwrap_or(0)
 }
 
-fn outcome(checks: &[Finding], fail_on: Severity) -> Outcome {
+pub(super) fn outcome(checks: &[Finding], fail_on: Severity) -> Outcome {
     let counts = |finding: &&Finding| finding.severity != Severity::Off && finding.severity >= fail_on;
     let has = |word| checks.iter().filter(counts).any(|finding| finding.verdict == word);
     if has(Word::Fail) {
@@ -216,8 +227,8 @@ fn level(
     judgement: &Judgement,
     judged: &[(&'static str, Judgement)],
 ) -> Severity {
-    if let Some((_, level)) = options.severities.iter().rev().find(|(check, _)| check == id) {
-        return *level;
+    if let Some(level) = options.severity(id) {
+        return level;
     }
     severity(profile, id, judgement.weight, &|other| {
         judged.iter().any(|(check, judgement)| *check == other && boot::passes(judgement))
@@ -242,6 +253,7 @@ fn finding(check: &'static Check, judgement: &Judgement, severity: Severity, gue
         verdict: judgement.verdict.word(),
         title,
         why: check.why,
+        about: About::Image,
         entries: judgement.entries.clone(),
         evidence,
         notes: judgement.notes.clone(),
@@ -301,14 +313,12 @@ fn proves(feature: &Feature) -> impl Iterator<Item = &'static str> + use<> {
 
 fn features(profile: &Profile, judged: &[(&'static str, Judgement)], proofs: &[Forced]) -> Vec<FeatureState> {
     let state = |feature: &'static Feature| {
-        let fails = |id: &&str| judged.iter().any(|(check, judgement)| check == id && !boot::passes(judgement));
-        let is_coming = |id: &&str| !judged.iter().any(|(check, _)| check == id);
+        let fails = |id: &&str| !judged.iter().any(|(check, judgement)| check == id && boot::passes(judgement));
         let unproved = |key: &str| proofs.iter().any(|proof| proof.key == key && proof.word != Word::Pass);
         let demand = proves(feature).any(unproved).then_some(DEMAND.id);
         FeatureState {
             name: feature.name,
             missing: feature.needs.iter().copied().filter(fails).chain(demand).collect(),
-            coming: feature.needs.iter().copied().filter(is_coming).collect(),
         }
     };
     profile.features().map(state).collect()

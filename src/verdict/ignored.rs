@@ -3,8 +3,8 @@
 use super::profile::Severity;
 use super::{Finding, Ignore, Remark, Word};
 
-/// Marks what is accepted; says which exceptions have expired, and which have nothing to accept in this image.
-pub(super) fn apply(ignores: &[Ignore], findings: &mut [Finding]) -> Vec<Remark> {
+/// Marks what is accepted; says which exceptions have expired, and which have nothing to accept.
+pub(super) fn apply<'a>(ignores: impl Iterator<Item = &'a Ignore>, findings: &mut [Finding]) -> Vec<Remark> {
     let mut remarks = Vec::new();
     for ignore in ignores {
         let finding = findings.iter_mut().find(|finding| finding.id == ignore.check);

@@ -20,7 +20,7 @@ mod unit;
 mod view;
 mod watchdog;
 
-pub use assess::{BusState, FeatureState, Finding, Outcome, Report, Subject, Summary, assess, exit_code};
+pub use assess::{About, BusState, FeatureState, Finding, Outcome, Report, Subject, Summary, assess, exit_code};
 pub use boot::{BootRow, BootTable};
 pub use tally::Tally;
 pub use view::{FactName, Lookup, View};
@@ -36,13 +36,20 @@ pub struct Options {
     pub require_in_initrd: Vec<String>,
     /// The lightest severity that makes an image unfit (`--fail-on`).
     pub fail_on: Severity,
-    /// Severities that the user set for checks by id, the last one of an id counts; they change exit codes, never what
+    /// Severities that the user set for checks and rules of the linter by id, the last one of an id counts; they change exit codes, never what
     /// is earned.
     pub severities: Vec<(String, Severity)>,
     /// Findings that the user accepts in this image; the same holds of them.
     pub ignores: Vec<Ignore>,
     /// Which properties are asked for.
     pub choice: property::Choice,
+}
+
+impl Options {
+    /// The severity that the user set for this check or rule.
+    pub fn severity(&self, id: &str) -> Option<Severity> {
+        self.severities.iter().rev().find(|(check, _)| check == id).map(|(_, level)| *level)
+    }
 }
 
 /// A finding that the user accepts: it changes exit codes and is shown as what it is.
@@ -142,6 +149,13 @@ impl Evidence {
     pub fn line(mut self, line: u32) -> Self {
         self.line = Some(line);
         self
+    }
+
+    /// Where the part that is meant begins in its line, in characters from 1; `None` without the line.
+    pub fn column(&self) -> Option<u32> {
+        let (text, mark) = self.text.as_deref().zip(self.mark.as_deref())?;
+        let before = text.get(..text.find(mark)?)?;
+        u32::try_from(before.chars().count()).ok()?.checked_add(1)
     }
 
     /// Adds what was expected.

@@ -39,7 +39,9 @@ impl Severity {
         Self::ALL.iter().copied().find(|severity| severity.word() == word)
     }
 
-    fn lower(self) -> Self {
+    /// What a lighter fault of the same check weighs.
+    #[must_use]
+    pub fn lower(self) -> Self {
         match self {
             Self::Error => Self::Warning,
             Self::Warning | Self::Note => Self::Note,
@@ -59,6 +61,8 @@ pub struct Profile {
     pub required: Cow<'static, [&'static str]>,
     /// The lightest severity that it counts as an error.
     pub fail_on: Severity,
+    /// Checks that what a manifest claims of the image rests on: an error, whatever the profile says of them.
+    claimed: Vec<&'static str>,
     /// Only what boots matters: everything else informs.
     is_lenient: bool,
 }
@@ -70,6 +74,7 @@ pub const PROFILES: &[Profile] = &[
         summary: "boots on virtio-scsi, and has the guest agent and a watchdog",
         required: Cow::Borrowed(REQUIRED),
         fail_on: Severity::Error,
+        claimed: Vec::new(),
         is_lenient: false,
     },
     Profile {
@@ -77,6 +82,7 @@ pub const PROFILES: &[Profile] = &[
         summary: "boots on some virtio disk; nothing else is required",
         required: Cow::Borrowed(&[]),
         fail_on: Severity::Error,
+        claimed: Vec::new(),
         is_lenient: true,
     },
     Profile {
@@ -84,6 +90,7 @@ pub const PROFILES: &[Profile] = &[
         summary: "openstack, with warnings counted as errors",
         required: Cow::Borrowed(REQUIRED),
         fail_on: Severity::Warning,
+        claimed: Vec::new(),
         is_lenient: false,
     },
 ];
@@ -104,6 +111,13 @@ impl Profile {
                 self.required.to_mut().push(feature);
             }
         }
+        self
+    }
+
+    /// The profile for an image of which a manifest claims what rests on these checks.
+    #[must_use]
+    pub fn claiming(mut self, checks: &[&'static str]) -> Self {
+        self.claimed.extend(checks);
         self
     }
 
@@ -183,6 +197,7 @@ const ROWS: &[Row] = &[
 pub fn severity(profile: &Profile, check: &str, weight: Weight, passed: &dyn Fn(&str) -> bool) -> Severity {
     let Some(row) = ROWS.iter().find(|row| row.check == check) else { return Severity::Error };
     let own = match row.feature {
+        _ if profile.claimed.contains(&check) => Severity::Error,
         Some(feature) if profile.required.contains(&feature) => Severity::Error,
         Some(_) => Severity::Note,
         None if profile.requires(check) => Severity::Error,

@@ -1,9 +1,10 @@
 //! Reports that no check of an image made: of one that could not be inspected, and of manifests; and their counts.
 
+use super::assess::outcome;
 use super::boot::BootTable;
-use super::check::COMING;
+use super::check;
 use super::profile::{Profile, Severity};
-use super::{Finding, Outcome, Report, Subject, Summary, Word};
+use super::{Finding, Ignore, Options, Outcome, Remark, Report, Subject, Summary, Word, ignored};
 use crate::error::Error;
 
 impl Report {
@@ -22,7 +23,6 @@ impl Report {
             withheld: Vec::new(),
             buses: Vec::new(),
             features: Vec::new(),
-            not_checked: COMING,
             error: Some(error),
             config: None,
             remarks: Vec::new(),
@@ -34,11 +34,12 @@ impl Report {
         path: &str,
         subject: Subject,
         checks: Vec<Finding>,
-        fail_on: Severity,
+        options: &Options,
         error: Option<Error>,
     ) -> Self {
-        let fails = checks.iter().any(|finding| finding.severity != Severity::Off && finding.severity >= fail_on);
-        let result = match (&error, fails) {
+        let (checks, remarks) = settled(checks, options);
+        let counts = |finding: &Finding| finding.severity != Severity::Off && finding.severity >= options.fail_on;
+        let result = match (&error, checks.iter().any(counts)) {
             (Some(_), _) => Outcome::Unknown,
             (None, true) => Outcome::Unfit,
             (None, false) => Outcome::Fit,
@@ -55,17 +56,31 @@ impl Report {
             withheld: Vec::new(),
             buses: Vec::new(),
             features: Vec::new(),
-            not_checked: &[],
             error,
-            fail_on,
+            fail_on: options.fail_on,
             config: None,
-            remarks: Vec::new(),
+            remarks,
         }
+    }
+
+    /// Adds what is said of the image's manifest, with the severities and exceptions of the user; it counts like any
+    /// finding.
+    #[must_use]
+    pub fn with_manifest(mut self, findings: Vec<Finding>, options: &Options) -> Self {
+        let (findings, remarks) = settled(findings, options);
+        self.checks.extend(findings);
+        self.remarks.extend(remarks);
+        self.result = match (outcome(&self.checks, self.fail_on), &self.error) {
+            (Outcome::Fit, Some(_)) => Outcome::Unknown,
+            (outcome, _) => outcome,
+        };
+        self
     }
 
     /// Counts of the findings that are not off.
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
+        let ignored = self.checks.iter().filter(|finding| finding.ignored.is_some()).count();
+        let mut summary = Summary { ignored, ..Summary::default() };
         for finding in self.checks.iter().filter(|finding| finding.severity != Severity::Off) {
             let count = match finding.verdict {
                 Word::Pass => &mut summary.pass,
@@ -78,4 +93,14 @@ impl Report {
         }
         summary
     }
+}
+
+/// Findings by the severities and exceptions of the user.
+fn settled(mut findings: Vec<Finding>, options: &Options) -> (Vec<Finding>, Vec<Remark>) {
+    for finding in &mut findings {
+        finding.severity = options.severity(finding.id).unwrap_or(finding.severity);
+    }
+    let is_own = |ignore: &&Ignore| check::find(&ignore.check).is_none();
+    let remarks = ignored::apply(options.ignores.iter().filter(is_own), &mut findings);
+    (findings, remarks)
 }

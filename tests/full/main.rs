@@ -5,6 +5,7 @@
 
 mod boot;
 mod build;
+mod build_disk;
 mod build_tree;
 #[path = "../oracles/mod.rs"]
 mod cases;

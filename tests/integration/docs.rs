@@ -1,7 +1,9 @@
 //! What is written down is what the program does. `BOOTWORTHY_UPDATE=1` brings the documents up to date.
 
 use crate::common::{Run, bootworthy};
+use bootworthy::build::recipe;
 use bootworthy::config::schema;
+use bootworthy::manifest::lint::{RULES, Rule};
 use bootworthy::report::page;
 use bootworthy::verdict::Weight;
 use bootworthy::verdict::check::{CHECKS, DEMAND, INSPECTED};
@@ -14,6 +16,9 @@ const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const CHECKS_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/checks.md");
 const FEATURES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/features.md");
 const CONFIG_SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/config.json");
+const RECIPE_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/recipe.md");
+const RECIPE_SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/recipe.json");
+const RULES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rules.md");
 const PROPERTIES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/properties.md");
 
 /// Compares, or rewrites when asked to.
@@ -136,6 +141,18 @@ fn properties_page() -> String {
     text
 }
 
+fn rules_page() -> String {
+    let mut text = "# Rules\n\nGenerated from the program: what `bootworthy lint` finds in a manifest, and `bootworthy check --manifest` \
+        in a manifest and its image. `[severity]` and `[[ignore]]` of bootworthy.toml take these ids as they take those of \
+        checks.\n\n| rule | severity | finds |\n|---|---|---|\n"
+        .to_owned();
+    let row =
+        |rule: &Rule| format!("| [`{0}`](#{0}) | {1} | {2} |\n", rule.id, rule.severity.word(), marked(rule.summary));
+    text += &RULES.iter().map(row).collect::<String>();
+    text += &RULES.iter().map(|rule| section(rule.id)).collect::<String>();
+    text
+}
+
 /// One row: the four sides of a feature by name.
 fn sides(feature: &Feature) -> String {
     let listed = |names: Vec<String>| if names.is_empty() { "–".to_owned() } else { names.join(", ") };
@@ -160,6 +177,16 @@ fn features_page() -> String {
             .to_owned();
     text += &FEATURES.iter().map(sides).collect::<String>();
     text += &FEATURES.iter().map(|feature| section(feature.name)).collect::<String>();
+    text
+}
+
+fn recipe_page() -> String {
+    let mut text = "# Recipes\n\nGenerated from the program: every key of a recipe (TOML), which `bootworthy build` makes an image \
+        from. A key that is not here is an error. `docs/schemas/recipe.json` says the same to editors.\n"
+        .to_owned();
+    text += &recipe::page();
+    text += "\n## Features\n\nWhat each brings along is on [its page](features.md), under recipe.\n\n";
+    text += &FEATURES.iter().map(|feature| format!("- `{}`: {}\n", feature.name, feature.summary)).collect::<String>();
     text
 }
 
@@ -202,7 +229,10 @@ fn pages_are_current() {
         (CHECKS_PAGE, checks_page()),
         (PROPERTIES_PAGE, properties_page()),
         (FEATURES_PAGE, features_page()),
+        (RULES_PAGE, rules_page()),
         (CONFIG_SCHEMA, schema()),
+        (RECIPE_PAGE, recipe_page()),
+        (RECIPE_SCHEMA, recipe::schema()),
     ];
     for (path, current) in pages {
         settle(path, &fs::read_to_string(path).unwrap_or_default(), &current);

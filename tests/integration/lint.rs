@@ -284,6 +284,157 @@ fn suggestions_can_be_copied() {
     }
 }
 
+/// Shortened from a public catalogue (osism/openstack-image-manager, etc/images): the reader's own keys, nested
+/// versions, numbers and truth values without quotes.
+const CATALOGUE: &str = r#"---
+images:
+  - name: AlmaLinux 9
+    enable: true
+    shortname: almalinux-9
+    format: qcow2
+    login: almalinux
+    min_disk: 10
+    min_ram: 512
+    status: active
+    visibility: public
+    multi: true
+    meta:
+      architecture: x86_64
+      hw_disk_bus: scsi
+      hw_rng_model: virtio
+      hw_scsi_model: virtio-scsi
+      hw_watchdog_action: reset
+      hypervisor_type: qemu
+      os_distro: centos
+      os_version: '9'
+      os_purpose: generic
+      replace_frequency: quarterly
+      uuid_validity: last-3
+      provided_until: none
+    tags: []
+    versions:
+      - version: '20250522'
+        url: https://repo.almalinux.org/almalinux/9/cloud/x86_64/images/AlmaLinux-9-GenericCloud-9.6-20250522.x86_64.qcow2
+        checksum: "sha256:0"
+        build_date: 2025-05-22
+  - name: Garden Linux
+    enable: false
+    format: qcow2
+    login: admin
+    min_disk: 10
+    min_ram: 512
+    meta:
+      architecture: x86_64
+      hw_disk_bus: virtio
+      hw_rng_model: virtio
+      hw_scsi_model: virtio-scsi
+      hypervisor_type: qemu
+      os_distro: debian
+      os_purpose: k8snode
+    versions:
+      - version: '1592.14'
+        meta:
+          os_version: 1592.10
+        build_date: 2025-09-17
+  - name: Debian 13
+    format: qcow2
+    min_disk: 8
+    min_ram: 512
+    meta:
+      architecture: x86_64
+      hw_disk_bus: scsi
+      hw_scsi_model: virtio-scsi
+      hw_vif_multiqueue_enabled: true
+      hw_watchdog_action: reset
+      hypervisor_type: qemu
+      os_distro: debian
+      os_version: '13'
+"#;
+
+#[test]
+fn entries_of_a_real_catalogue() {
+    let document = manifest::read("images.yml", CATALOGUE, None).unwrap();
+    assert_eq!((document.format, document.images.len()), ("image-manager", 3));
+    let findings = lint::lint(&document, None);
+    let told = findings.iter().flat_map(|finding| {
+        finding.evidence.iter().map(|place| (finding.id, place.entry.as_deref().unwrap(), place.line.unwrap()))
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            ("version-without-quotes", "Garden Linux", 52),
+            ("os-distro-differs", "AlmaLinux 9", 20),
+            ("property-idle", "Garden Linux", 44),
+            ("property-inert", "AlmaLinux 9", 16),
+            ("property-inert", "Garden Linux", 43),
+        ]
+    );
+    // The schema has no word for it: nothing that it would refuse is advised.
+    let differs = findings.iter().find(|finding| finding.id == "os-distro-differs").unwrap();
+    assert_eq!(differs.evidence[0].expected, None);
+    assert!(differs.evidence[0].found.contains("no word for it"), "{}", differs.evidence[0].found);
+}
+
+/// A slip in a name underlines the name.
+#[test]
+fn what_is_meant_is_underlined() {
+    for (text, mark, column) in [
+        ("{\n  \"hw_disk_buss\": \"scsi\"\n}", "\"hw_disk_buss\"", 3),
+        ("{\n  \"hw_magic\": \"hw_magic\"\n}", "hw_magic", 4),
+        ("{\n  \"checksum\": \"x\"\n}", "\"checksum\"", 3),
+        ("{\n  \"trait:NOTHING\": \"required\"\n}", "\"trait:NOTHING\"", 3),
+        ("{\n  \"hw_disk_bus\": \"SATA\"\n}", "\"SATA\"", 18),
+        ("openstack image create --property hw_disk_buss=scsi x", "hw_disk_buss", 35),
+    ] {
+        let findings = lint::lint(&manifest::read("m", text, None).unwrap(), None);
+        let place = &findings[0].evidence[0];
+        assert_eq!((place.mark.as_deref(), place.column()), (Some(mark), Some(column)), "{text}");
+    }
+}
+
+/// Severities, exceptions and where they stand, as for checks.
+#[test]
+fn the_configuration_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("m.json", r#"{"hw_disk_buss": "scsi", "hw_rng_model": "virtio"}"#);
+    write("n.json", r#"{"hw_disk_buss": "scsi"}"#);
+    let run = |args: &[&str]| {
+        let output = crate::common::command().current_dir(folder.path()).arg("lint").args(args).output().unwrap();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stdout).unwrap() + std::str::from_utf8(&output.stderr).unwrap(),
+        )
+    };
+    assert_eq!(run(&["m.json"]).0, 1);
+    let ignore = "[[ignore]]\ncheck = \"name-misspelt\"\nimage = \"m.*\"\nreason = \"ours\"\nexpires = 2026-12-31\n";
+    for (config, args, code, part) in [
+        ("", &["m.json"][..], 1, "configuration: bootworthy.toml\n"),
+        ("[severity]\nname-misspelt = \"warning\"\n", &["m.json"], 0, "warning[name-misspelt]"),
+        ("[severity]\nname-misspelt = \"off\"\n", &["m.json"], 0, "m.json: 1 note\n"),
+        ("fail_on = \"note\"\n[severity]\nname-misspelt = \"off\"\n", &["m.json"], 1, "m.json: 1 note\n"),
+        (ignore, &["m.json", "--today=2026-12-31"], 0, "m.json: 1 note, 1 ignored\n"),
+        (ignore, &["m.json", "--today=2027-01-01"], 1, "has expired and counts no more"),
+        (ignore, &["n.json", "--today=2026-12-31"], 1, "n.json: 1 error\n"),
+        (ignore, &["m.json", "--today=2026-12-31", "--no-config"], 1, "m.json: 1 error, 1 note\n"),
+        ("", &["m.json", "--ignore=name-misspelt"], 0, "1 ignored"),
+        ("", &["m.json", "--severity=name-misspelt=note"], 0, "m.json: 2 notes\n"),
+        ("", &["m.json", "--severity=name-misspelled=note"], 2, "did you mean name-misspelt?"),
+        ("[severity]\nname-misspelled = \"off\"\n", &["m.json"], 2, "did you mean name-misspelt?"),
+        // What is not looked at without an image is not said to hold.
+        ("[[ignore]]\ncheck = \"property-unclaimed\"\nreason = \"r\"\n", &["n.json"], 1, "n.json: 1 error\n"),
+    ] {
+        write("bootworthy.toml", config);
+        let (found, text) = run(args);
+        assert!(found == code && text.contains(part), "{config:?} {args:?}: exit {found}, {part:?} is not in\n{text}");
+    }
+    write("bootworthy.toml", ignore);
+    let (_, text) = run(&["m.json", "--today=2026-12-31", "--format=json"]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&report["summary"]["ignored"], &report["config"]), (&1.into(), &"bootworthy.toml".into()));
+    assert_eq!(report["checks"][0]["ignored"]["place"], "bootworthy.toml:1");
+}
+
 #[test]
 fn the_command() {
     let run = with_input(["lint", "-"], b"{\n  \"name\": \"x\",\n  \"hw_disk_bus\": \"SCSI\"\n}\n");

@@ -10,9 +10,12 @@
     reason = "test code"
 )]
 
+mod build_disk;
 #[path = "../oracles/mod.rs"]
 mod cases;
+mod build;
 mod checks;
+mod claims;
 mod cli;
 mod common;
 mod config;

@@ -140,7 +140,11 @@ impl Decided<'_> {
             sha256: None,
             by: (*feature).to_owned(),
         };
-        let mut all: Vec<files::File> = self.needs.files.iter().map(of_feature).collect();
+        // The recipe's own list of datasources is another file's; two would contradict each other.
+        let is_taken =
+            |path: &str| !recipe.cloud_init.datasources.is_empty() && path.starts_with("/etc/cloud/cloud.cfg.d/");
+        let features = self.needs.files.iter().filter(|(file, _)| !is_taken(file.path));
+        let mut all: Vec<files::File> = features.map(of_feature).collect();
         if self.ways.family == Family::Fedora && self.kernel.is_some() {
             notes.push(
                 "SELinux labels are written by the first boot, which then starts over (/.autorelabel)".to_owned(),

@@ -290,10 +290,16 @@ pub(crate) fn choice(recipe: &Recipe) -> Result<Choice, (String, String)> {
 
 fn policy(recipe: &Recipe) -> Option<Broken> {
     let mut policy = Policy::default();
-    recipe.policy.iter().find_map(|(key, value)| {
-        policy
-            .set(key, value)
-            .err()
-            .and_then(|error| broken(format!("policy.{key}"), error.cause.unwrap_or(error.what)))
-    })
+    for (key, value) in &recipe.policy {
+        if let Err(error) = policy.set(key, value) {
+            return broken(format!("policy.{key}"), error.cause.unwrap_or(error.what));
+        }
+    }
+    let missing = policy.missing();
+    let is_scs = recipe.properties.set.as_deref().and_then(Set::parse) == Some(Set::Scs);
+    if is_scs && !missing.is_empty() {
+        let cause = format!("SCS-0102 demands what no image shows: [policy] lacks {}", missing.join(", "));
+        return broken("properties.set", cause);
+    }
+    None
 }

@@ -128,6 +128,11 @@ const BAD: &[(&str, &str, &str)] = &[
     ("[boot]", "[properties]\nwatchdog_action = \"shutdown\"\n[boot]", "\"shutdown\" is none of none, pause"),
     ("[boot]", "[policy]\nos_purpose = \"genric\"\n[boot]", "policy.os_purpose: \"genric\" is given"),
     ("[boot]", "[policy]\nos_porpose = \"generic\"\n[boot]", "did you mean os_purpose?"),
+    (
+        "[boot]",
+        "[properties]\nset = \"scs\"\n[policy]\nos_purpose = \"generic\"\n[boot]",
+        "[policy] lacks min_ram, replace_frequency",
+    ),
     ("[boot]", "[check]\nprofile = \"scs\"\n[boot]", "\"scs\" is none of openstack, bootable, strict"),
     ("[boot]", "[check]\nrequire = [\"vgpu\"]\n[boot]", "check.require: \"vgpu\" is none of"),
 ];
@@ -211,7 +216,7 @@ default_user = "admin"
 disable_root = true
 [properties]
 title = "Small"
-set = "scs"
+set = "full"
 with = ["hw_video_model"]
 without = ["os_type"]
 watchdog_action = "pause"

@@ -25,6 +25,11 @@ pub(super) const IDLE: Rule = Rule {
     }),
 };
 
+/// Whether the property does nothing for want of another.
+pub(super) fn is_idle(image: &Image<'_>, field: &str) -> bool {
+    IDLE_WITHOUT.iter().any(|(key, _, is_met)| *key == field && !is_met(image))
+}
+
 type IsMet = fn(&Image<'_>) -> bool;
 
 /// A property, what it needs, and whether that is there.
@@ -78,7 +83,7 @@ fn has_nodes(image: &Image<'_>) -> bool {
 }
 
 /// Whether the property asks for anything: a truth value that is false, or secure boot that is disabled, does not.
-fn asks(image: &Image<'_>, key: &str) -> bool {
+pub(super) fn asks(image: &Image<'_>, key: &str) -> bool {
     let is_off = image.props.flag(key) == Some(false) || image.props.text(key) == Some("disabled");
     image.claim_of(key).is_some() && !is_off && !image.rejected.iter().any(|rejected| rejected.key == key)
 }
@@ -90,7 +95,9 @@ fn behind_a_hole(image: &Image<'_>) -> Vec<Evidence> {
         let number = |claim: &Claim| claim.key.strip_prefix(stem)?.strip_prefix('.')?.parse::<usize>().ok();
         let read = (0..MAX_NODES).take_while(|node| image.has(&format!("{stem}.{node}"))).count();
         let lost = image.claims.properties.iter().filter(|claim| number(claim).is_some_and(|node| node >= read));
-        found.extend(lost.map(|claim| image.at(claim, format!("{} is not read: {stem}.{read} is missing", claim.key))));
+        found.extend(
+            lost.map(|claim| image.at_key(claim, format!("{} is not read: {stem}.{read} is missing", claim.key))),
+        );
     }
     found
 }
@@ -118,7 +125,7 @@ pub(super) const ELSEWHERE: Rule = Rule {
         let elsewhere = |entry: &&Entry| entry.effect == Effect::None && entry.instead.is_some();
         inert(image, elsewhere, |claim, entry| {
             let instead = entry.instead.as_deref().unwrap_or_default();
-            image.at(claim, format!("nothing reads {}", claim.key)).expected(instead).mend(format!("use {instead}"))
+            image.at_key(claim, format!("nothing reads {}", claim.key)).expected(instead).mend(format!("use {instead}"))
         })
     }),
 };

@@ -50,7 +50,7 @@ pub(super) const SPEC_MISSPELT: Rule = Rule {
         let all = sent(flavor).into_iter().filter(|(claim, value)| is_unknown(claim, value));
         let near = all.filter_map(|(claim, _)| Some((claim, near(&claim.key).filter(|_| !is_images(&claim.key))?)));
         near.map(|(claim, known)| {
-            flavor.at(claim, format!("{:?} is not read; is {known} meant?", claim.key)).expected(known)
+            flavor.at_key(claim, format!("{:?} is not read; is {known} meant?", claim.key)).expected(known)
         })
         .collect()
     }),

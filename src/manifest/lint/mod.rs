@@ -1,16 +1,21 @@
 //! Manifests and flavors → findings: what Glance would refuse, Nova would refuse or silently ignore, and what does nothing.
 
+mod claimed;
 mod conflicts;
+mod descriptive;
 mod effects;
+mod evidence;
 mod flavor;
 mod names;
 mod quote;
 mod values;
 
 use super::{Claim, Claims, Document, Flavor, Typing};
+use crate::guest::Guest;
 use crate::verdict::profile::Severity;
+use crate::verdict::property::Earned;
 use crate::verdict::property::vocabulary::{FlavorSpecs, ImageProps, Rejected};
-use crate::verdict::{Evidence, Finding, Word};
+use crate::verdict::{About, Evidence, Finding, Options, Word};
 use quote::Quoted;
 
 /// A rule of the linter.
@@ -39,9 +44,11 @@ enum Run {
     Image(fn(&Image<'_>) -> Vec<Evidence>),
     /// The flavor alone.
     Flavor(fn(&FlavorFile<'_>) -> Vec<Evidence>),
+    /// An image with what was found in it: [`against`].
+    Shown,
 }
 
-/// Every rule, in report order: names, values, what they amount to, the flavor.
+/// Every rule, in report order: names, values, what they amount to, the flavor, the image itself.
 pub const RULES: &[Rule] = &[
     names::MISSPELT,
     names::UNREAD,
@@ -79,6 +86,8 @@ pub const RULES: &[Rule] = &[
     flavor::CONFLICT,
     flavor::TOO_SMALL,
     flavor::OVERRIDDEN,
+    evidence::MATCHES,
+    evidence::UNCLAIMED,
 ];
 
 /// The rule with this id.
@@ -117,12 +126,45 @@ pub fn lint(document: &Document, flavor: Option<&Flavor>) -> Vec<Finding> {
         match rule.run {
             Run::Image(run) => images.iter().flat_map(|image| image.placed(run(image))).collect(),
             Run::Flavor(run) => flavor.as_ref().map(run).unwrap_or_default(),
+            Run::Shown => Vec::new(),
         }
     };
     RULES.iter().filter_map(|rule| rule.finding(broken(rule))).collect()
 }
 
+/// What an image has shown, for the manifest that claims things of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// The facts; `None` where the image could not be inspected.
+    pub guest: Option<&'a Guest>,
+    /// What the user asked of the judging.
+    pub options: &'a Options,
+    /// What the image has earned of the properties that are asked for.
+    pub earned: &'a [Earned],
+}
+
+/// Judges the first image of a manifest by the rules of [`lint`], and against what the image itself has shown.
+pub fn against(document: &Document, shown: &Shown<'_>) -> Vec<Finding> {
+    let mut findings = lint(document, None);
+    let quoted = Quoted::new(&document.path, &document.text);
+    let images = document.images.iter().take(1).map(|claims| Image::of(document, claims, &quoted, None));
+    findings.extend(images.flat_map(|image| evidence::findings(&image, shown)));
+    findings
+}
+
+/// The checks on which rests what the first image of a manifest claims; they become errors.
+pub fn checks(document: &Document) -> Vec<&'static str> {
+    let quoted = Quoted::new(&document.path, &document.text);
+    let claims = document.images.first();
+    claims.map(|claims| claimed::checks(&Image::of(document, claims, &quoted, None))).unwrap_or_default()
+}
+
 impl Rule {
+    /// Whether it says nothing of a manifest without its image.
+    pub fn needs_image(&self) -> bool {
+        matches!(self.run, Run::Shown)
+    }
+
     fn finding(&self, evidence: Vec<Evidence>) -> Option<Finding> {
         let reason = evidence.first()?.found.clone();
         Some(Finding {
@@ -131,6 +173,7 @@ impl Rule {
             verdict: Word::Fail,
             title: self.summary,
             why: self.why,
+            about: About::Manifest,
             entries: Vec::new(),
             evidence,
             notes: Vec::new(),
@@ -183,6 +226,11 @@ impl<'a> Image<'a> {
         self.quoted.at(claim, found.into())
     }
 
+    /// Evidence at a claim whose name is meant.
+    fn at_key(&self, claim: &Claim, found: impl Into<String>) -> Evidence {
+        self.quoted.at_key(claim, found.into())
+    }
+
     /// Evidence at the field's claim, or at the image.
     fn at_field(&self, field: &str, found: impl Into<String>) -> Evidence {
         match self.claim_of(field) {
@@ -223,6 +271,10 @@ impl<'a> FlavorFile<'a> {
 
     fn at(&self, claim: &Claim, found: impl Into<String>) -> Evidence {
         self.quoted.at(claim, found.into())
+    }
+
+    fn at_key(&self, claim: &Claim, found: impl Into<String>) -> Evidence {
+        self.quoted.at_key(claim, found.into())
     }
 }
 

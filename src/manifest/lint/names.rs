@@ -34,7 +34,7 @@ pub(super) const UNREAD: Rule = Rule {
             is_ours && property(&claim.key).is_none() && misspelt(&claim.key).is_none()
         };
         let found = image.claims.properties.iter().filter(is_unread);
-        found.map(|claim| image.at(claim, format!("Nova has no property {}", claim.key))).collect()
+        found.map(|claim| image.at_key(claim, format!("Nova has no property {}", claim.key))).collect()
     }),
 };
 
@@ -52,7 +52,7 @@ pub(super) const RESERVED_NAME: Rule = Rule {
             is_own && !image.document.is_state
         };
         let all = image.claims.properties.iter().chain(&image.claims.fields);
-        all.filter(is_reserved).map(|claim| image.at(claim, format!("only Glance sets {}", claim.key))).collect()
+        all.filter(is_reserved).map(|claim| image.at_key(claim, format!("only Glance sets {}", claim.key))).collect()
     }),
 };
 
@@ -85,7 +85,7 @@ pub(super) const REPEATED: Rule = Rule {
         let list = &image.claims.properties;
         let is_later = |index: usize, key: &str| list.iter().take(index).any(|before| before.key == key);
         let again = list.iter().enumerate().filter(|(index, claim)| is_later(*index, &claim.key));
-        again.map(|(_, claim)| image.at(claim, format!("{} stands here a second time", claim.key))).collect()
+        again.map(|(_, claim)| image.at_key(claim, format!("{} stands here a second time", claim.key))).collect()
     }),
 };
 
@@ -137,7 +137,7 @@ pub(super) const TRAIT: Rule = Rule {
             let Some(name) = claim.key.strip_prefix("trait:") else { continue };
             let is_known = name.starts_with("CUSTOM_") || extra_specs().traits.iter().any(|known| known == name);
             if !is_known {
-                found.push(image.at(claim, format!("there is no trait {name}")));
+                found.push(image.at_key(claim, format!("there is no trait {name}")));
             } else if value != "required" {
                 found.push(image.at(claim, format!("{value:?} is not read, only required is")).expected("required"));
             }
@@ -147,7 +147,7 @@ pub(super) const TRAIT: Rule = Rule {
 };
 
 fn told(image: &Image<'_>, claim: &super::Claim, known: &str) -> Evidence {
-    image.at(claim, format!("{:?} is not read; is {known} meant?", claim.key)).expected(known)
+    image.at_key(claim, format!("{:?} is not read; is {known} meant?", claim.key)).expected(known)
 }
 
 /// The known name that this one is a slip of: letters of another case, another sign for the underscore, blanks around

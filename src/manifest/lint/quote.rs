@@ -23,6 +23,15 @@ impl<'a> Quoted<'a> {
 
     /// Evidence at a claim: its line as it stands, and the value, or the key, underlined in it.
     pub(super) fn at(&self, claim: &Claim, found: String) -> Evidence {
+        self.marked(claim, found, mark)
+    }
+
+    /// Evidence at a claim whose key is what is meant.
+    pub(super) fn at_key(&self, claim: &Claim, found: String) -> Evidence {
+        self.marked(claim, found, |line, claim| once(line, &claim.key).or_else(|| key(line, claim)))
+    }
+
+    fn marked(&self, claim: &Claim, found: String, mark: fn(&str, &Claim) -> Option<String>) -> Evidence {
         let evidence = Evidence::at(self.path, found);
         let Some(number) = claim.line else { return evidence };
         let evidence = evidence.line(number);
@@ -44,11 +53,19 @@ fn mark(line: &str, claim: &Claim) -> Option<String> {
         ClaimValue::Decimal(value) | ClaimValue::Computed(value) => value.clone(),
         ClaimValue::Null | ClaimValue::Compound => String::new(),
     };
-    // The report underlines the first place where the mark stands: it must be the one that is meant.
-    let quoted = [format!("\"{value}\""), format!("'{value}'"), value.clone()];
-    let is_meant = |mark: &&String| !value.is_empty() && line.matches(mark.as_str()).count() == 1;
-    let marked = quoted.iter().find(is_meant).cloned();
-    marked.or_else(|| Some(claim.key.clone()).filter(|key| line.contains(key.as_str())))
+    once(line, &value).or_else(|| key(line, claim))
+}
+
+/// The text as it stands in the line, with its quotes, where it stands there once: the report underlines the first
+/// place, and that must be the one that is meant.
+fn once(line: &str, text: &str) -> Option<String> {
+    let quoted = [format!("\"{text}\""), format!("'{text}'"), text.to_owned()];
+    let is_meant = |mark: &&String| !text.is_empty() && line.matches(mark.as_str()).count() == 1;
+    quoted.iter().find(is_meant).cloned()
+}
+
+fn key(line: &str, claim: &Claim) -> Option<String> {
+    Some(claim.key.clone()).filter(|key| !key.is_empty() && line.contains(key.as_str()))
 }
 
 #[cfg(test)]

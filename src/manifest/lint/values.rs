@@ -1,6 +1,7 @@
 //! Values of properties: what Nova refuses, what it takes for false, what Glance does not take at all.
 
 use super::{Image, Rule, Run};
+use crate::manifest::image_manager::translated;
 use crate::manifest::{Claim, ClaimValue, Typing};
 use crate::verdict::Evidence;
 use crate::verdict::profile::Severity;
@@ -286,7 +287,12 @@ pub(super) const OTHER_DISTRO: Rule = Rule {
         let found = image.sent().filter(|(claim, value)| claim.key == "os_distro" && is_other(value));
         found
             .map(|(claim, value)| {
-                image.at(claim, format!("{value:?}, but the image is called {name:?}")).expected(&word)
+                let text = format!("{value:?}, but the image is called {name:?}");
+                let is_theirs = image.document.format == "image-manager";
+                match translated("os_distro", &word).filter(|_| is_theirs) {
+                    Some(_) => image.at(claim, format!("{text}; openstack-image-manager's schema has no word for it")),
+                    None => image.at(claim, text).expected(&word),
+                }
             })
             .collect()
     }),

@@ -17,7 +17,10 @@ pub(super) const READER: Reader = Reader {
 
 fn read(text: &str) -> Result<Document> {
     let commands = split(text)?;
-    let images: Vec<Claims> = commands.iter().filter_map(|words| command(words).map(|(_, rest)| image(rest))).collect();
+    let images: Vec<Claims> = commands
+        .iter()
+        .filter_map(|words| command(words).map(|(is_partial, rest)| Claims { is_partial, ..image(rest) }))
+        .collect();
     if images.is_empty() {
         return Err(shape("`openstack image create` or `openstack image set`"));
     }
@@ -31,25 +34,25 @@ fn commands(line: &str) -> Vec<Vec<Word>> {
     whole.unwrap_or_else(|_| vec![line.split_ascii_whitespace().map(word).collect()])
 }
 
-/// What is called, and the words behind it.
-fn command(words: &[Word]) -> Option<(&'static str, &[Word])> {
-    const CALLS: &[(&str, &[&str])] = &[
-        ("openstack", &["image", "create"]),
-        ("openstack", &["image", "set"]),
-        ("openstack", &["volume", "set"]),
-        ("glance", &["image-create"]),
-        ("glance", &["image-update"]),
-        ("glance", &["image-create-via-import"]),
+/// Whether the call changes what is there already, and the words behind it.
+fn command(words: &[Word]) -> Option<(bool, &[Word])> {
+    const CALLS: &[(&str, &[&str], bool)] = &[
+        ("openstack", &["image", "create"], false),
+        ("openstack", &["image", "set"], true),
+        ("openstack", &["volume", "set"], true),
+        ("glance", &["image-create"], false),
+        ("glance", &["image-update"], true),
+        ("glance", &["image-create-via-import"], false),
     ];
     let is_before = |word: &Word| word.text == "sudo" || word.text == "exec" || is_assignment(&word.text);
     let at = words.iter().position(|word| !is_before(word))?;
     let (program, rest) = words.get(at..)?.split_first()?;
     let name = program.text.rsplit('/').next()?;
     // Options of the client itself stand before the call.
-    CALLS.iter().filter(|(client, _)| *client == name).find_map(|(client, call)| {
+    CALLS.iter().filter(|(client, ..)| *client == name).find_map(|(_, call, is_partial)| {
         let is_call = |window: &[Word]| window.iter().map(|word| word.text.as_str()).eq(call.iter().copied());
         let at = rest.windows(call.len()).position(is_call)?;
-        Some((*client, rest.get(at.checked_add(call.len())?..)?))
+        Some((*is_partial, rest.get(at.checked_add(call.len())?..)?))
     })
 }
 

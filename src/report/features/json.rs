@@ -37,9 +37,13 @@ struct JsonError<'a> {
 struct JsonFeature<'a> {
     name: &'a str,
     summary: &'a str,
+    /// The image side: `ready`, `missing`, `unknown`, `not-checked` (no check looks at it) or `n/a` (every image will do).
     image: &'static str,
+    /// What the image must have, for people.
     needs: &'a str,
+    /// The checks that decide.
     checks: &'a [&'a str],
+    /// What keeps the image from being ready.
     missing: Vec<JsonMissing<'a>>,
     properties: Vec<JsonProperty<'a>>,
     flavor: Vec<JsonSpec<'a>>,
@@ -60,6 +64,7 @@ struct JsonMissing<'a> {
 struct JsonProperty<'a> {
     key: &'a str,
     value: Option<&'a str>,
+    /// `set`, `earned` (set when `--with` asks for it), `withheld`, `unknown` or `optional` (the cloud's choice).
     state: &'static str,
     check: Option<&'a str>,
     reason: Option<&'a str>,

@@ -7,7 +7,7 @@ pub(super) mod paint;
 use super::{Format, Style, Verbosity, escape};
 use crate::error::Error;
 use crate::verdict::profile::Severity;
-use crate::verdict::{Evidence, Finding, Outcome, Report, Subject, Word};
+use crate::verdict::{About, Evidence, Finding, Outcome, Report, Subject, Word};
 use paint::{Colour, Page};
 
 pub(super) const FORMAT: Format = Format { name: "text", summary: "for people", write, is_appended: false };
@@ -28,7 +28,11 @@ fn write(reports: &[Report], style: Style) -> String {
 
 fn write_report(page: &mut Page, report: &Report, verbosity: Verbosity) {
     if let Some(error) = &report.error {
-        return write_error(page, report, error);
+        write_error(page, report, error);
+        if verbosity != Verbosity::Quiet {
+            write_findings(page, report, verbosity);
+        }
+        return;
     }
     if let Subject::Manifest { format, images } = report.subject {
         return write_manifest(page, report, (format, images), verbosity);
@@ -48,16 +52,24 @@ fn write_manifest(page: &mut Page, report: &Report, (format, images): (&str, usi
     if verbosity != Verbosity::Quiet {
         page.line(&format!("{}  {format} · {images}", escape(&report.path)));
         write_findings(page, report, Verbosity::Verbose);
+        ignored::write(page, report, verbosity);
         page.line("");
     }
     let count = |severity| report.checks.iter().filter(|finding| finding.severity == severity).count();
     let parts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
     let counted = parts.map(|(severity, word)| (count(severity), word)).into_iter().filter(|(count, _)| *count > 0);
     let counts: Vec<String> = counted.map(|(n, word)| format!("{n} {word}{}", if n == 1 { "" } else { "s" })).collect();
+    let counts = counts.into_iter().chain(ignored::count(report)).collect::<Vec<_>>();
     let text = if counts.is_empty() { "nothing found".to_owned() } else { counts.join(", ") };
     let colour = if report.result == Outcome::Fit { Colour::Green } else { Colour::Red };
     page.line(&format!("{}: {}", escape(&report.path), page.painted(colour, &text)));
-    if let Some(first) = report.checks.iter().find(|_| verbosity != Verbosity::Quiet) {
+    if verbosity == Verbosity::Quiet {
+        return;
+    }
+    if let Some(config) = &report.config {
+        page.line(&format!("configuration: {}", escape(config)));
+    }
+    if let Some(first) = report.checks.iter().find(|finding| finding.severity != Severity::Off) {
         page.line(&format!("bootworthy explain {} tells more", first.id));
     }
 }
@@ -123,7 +135,7 @@ fn write_alike(page: &mut Page, first: &Finding, alike: &[&Finding]) {
 
 fn write_places(page: &mut Page, finding: &Finding) {
     for evidence in finding.evidence.iter().take(MAX_PLACES) {
-        write_place(page, evidence);
+        write_place(page, evidence, finding.about);
         if let Some(entry) = evidence.entry.as_ref().filter(|_| finding.entries.len() > 1) {
             page.line(&format!("   = boot entry: {}", escape(entry)));
         }
@@ -162,11 +174,13 @@ fn write_finding(page: &mut Page, finding: &Finding, verbosity: Verbosity) {
     }
 }
 
-fn write_place(page: &mut Page, evidence: &Evidence) {
+fn write_place(page: &mut Page, evidence: &Evidence, about: About) {
     let arrow = page.painted(Colour::Blue, "-->");
     let line = evidence.line.map(|line| format!(":{line}")).unwrap_or_default();
     let place = evidence.path.as_ref().map_or(&evidence.found, |path| path);
-    page.line(&format!("  {arrow} {}{line}", escape(place)));
+    let column = evidence.column().filter(|_| about == About::Manifest);
+    let column = column.map(|column| format!(":{column}")).unwrap_or_default();
+    page.line(&format!("  {arrow} {}{line}{column}", escape(place)));
     match (&evidence.text, &evidence.mark) {
         (Some(text), Some(mark)) if text.contains(mark.as_str()) => write_source(page, evidence, text, mark),
         _ if evidence.path.is_none() => {}
@@ -236,7 +250,6 @@ fn withheld(report: &Report) -> String {
     let mut parts: Vec<(String, Vec<String>)> = Vec::new();
     for property in &report.withheld {
         let reason = match property.check {
-            Some(check) if report.not_checked.contains(&check) => escape(&property.reason),
             Some(check) => check.to_owned(),
             None => escape(&property.reason),
         };
@@ -264,9 +277,6 @@ fn write_closing(page: &mut Page, report: &Report, verbosity: Verbosity) {
     }
     if let Some(config) = &report.config {
         page.line(&format!("configuration: {}", escape(config)));
-    }
-    if !report.not_checked.is_empty() {
-        page.folded("not checked yet: ", &report.not_checked.join(", "));
     }
     let first = report.checks.iter().filter(|finding| finding.severity == Severity::Error);
     if let Some(finding) =
@@ -296,12 +306,10 @@ fn buses(report: &Report) -> String {
 
 fn features(report: &Report) -> String {
     let missing: Vec<&str> = report.features.iter().filter(|f| !f.missing.is_empty()).map(|f| f.name).collect();
-    let is_open = report.features.iter().any(|feature| !feature.coming.is_empty());
-    match (report.features.is_empty(), missing.is_empty(), is_open) {
-        (true, ..) => "no feature required".to_owned(),
-        (_, false, _) => format!("required features missing: {}", missing.join(", ")),
-        (_, true, true) => "required features: nothing missing in what was checked".to_owned(),
-        (_, true, false) => "required features: all there".to_owned(),
+    match (report.features.is_empty(), missing.is_empty()) {
+        (true, _) => "no feature required".to_owned(),
+        (_, false) => format!("required features missing: {}", missing.join(", ")),
+        (_, true) => "required features: all there".to_owned(),
     }
 }
 

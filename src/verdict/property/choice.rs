@@ -175,6 +175,11 @@ impl Choice {
         self.with.iter().find(|wish| wish.key == key)?.value.as_deref()
     }
 
+    /// Whether the user wants another value than this one.
+    pub fn wants_other(&self, key: &str, value: &str) -> bool {
+        self.value(key).is_some_and(|wanted| wanted != value)
+    }
+
     /// What the watchdog is to do.
     pub fn action(&self) -> &str {
         self.value(WATCHDOG).or(self.watchdog_action).unwrap_or("reset")

@@ -151,8 +151,9 @@ fn forced(choice: &Choice, key: &'static str, rows: &[Row]) -> Forced {
         let value = withheld.value.as_deref().or(wanted);
         return Forced { key, text: text(value), word: *word, check: withheld.check, reason: withheld.reason.clone() };
     }
-    let others: Vec<&str> =
+    let mut others: Vec<&str> =
         own().filter_map(|row| if let Outcome::Other(value) = row { Some(value.as_str()) } else { None }).collect();
+    others.dedup();
     let (word, reason) = match others.as_slice() {
         [] => (Word::Fail, format!("this image does not need it; --with {key}=VALUE says which")),
         [found] if is_found(key) => (Word::Fail, format!("this image has {found}")),

@@ -43,7 +43,10 @@ pub(super) const CDROM_SCSI: Property = Property {
     needs: BUS_SCSI,
     reads: READS,
     value: Offer::Found("scsi", |view| {
-        if has_model(&view.options().choice) {
+        let choice = &view.options().choice;
+        if choice.wants_other("hw_cdrom_bus", "scsi") {
+            Value::is("scsi")
+        } else if has_model(choice) {
             driven(view, "scsi", |start, tally| late(start, tally, &[CDROM, ISO9660]))
         } else {
             Value::without("only beside hw_scsi_model=virtio-scsi")

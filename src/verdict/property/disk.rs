@@ -21,7 +21,8 @@ pub(super) const SCSI_BUS: Property = Property {
     needs: BUS_SCSI,
     reads: &[],
     value: Offer::Found("scsi", |view| {
-        if has_model(&view.options().choice) {
+        let choice = &view.options().choice;
+        if has_model(choice) || choice.wants_other("hw_disk_bus", "scsi") {
             Value::is("scsi")
         } else {
             Value::without("without hw_scsi_model=virtio-scsi the disk hangs on a controller that may have no driver")

@@ -84,10 +84,13 @@ fn one_object_or_an_array_and_the_same_keys() {
     );
     assert_eq!(one["properties"]["min_disk"], json!(2));
     assert_eq!(one["properties"]["os_version"], json!("12"));
-    assert_eq!(one["summary"], json!({"pass": CHECKS.len(), "fail": 0, "warn": 0, "unknown": 0, "n/a": 0}));
+    assert_eq!(
+        one["summary"],
+        json!({"pass": CHECKS.len(), "fail": 0, "warn": 0, "unknown": 0, "n/a": 0, "ignored": 0})
+    );
     assert_eq!(
         keys(&one["checks"][0]),
-        ["entries", "evidence", "fix", "id", "ignored", "reason", "severity", "verdict"]
+        ["about", "entries", "evidence", "fix", "id", "ignored", "reason", "severity", "verdict"]
     );
     assert_eq!(keys(&one["checks"][0]["evidence"][0]), ["entry", "expected", "found", "line", "path"]);
     let broken = as_json(&[report(&saved("directory"))]);

@@ -2,7 +2,8 @@
 
 use super::bad::BAD;
 use crate::common::fixture;
-use bootworthy::config::{Config, KEYS, PROMISES, schema};
+use bootworthy::config::{Config, KEYS, schema};
+use bootworthy::manifest::policy::FIELDS;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write as _;
@@ -84,7 +85,7 @@ fn the_schema_takes_what_the_program_takes() {
         "ignore = [{ check = \"fstab-uuid\", reason = \"r\", expires = 2026-12-31 }]",
         "[policy]",
         "[policy]\nuuid_validity = 2026-12-31\nprovided_until = 2026-12-31\nimage_build_date = 2026-12-31T23:59:59",
-        "policy.image_build_date = \"2026-03-01 12:30\"\npolicy.min_ram = 0\npolicy.license_included = false",
+        "policy.image_build_date = \"2026-03-01 12:30\"\npolicy.min_ram = 1\npolicy.license_included = false",
         "policy.image_source = \"private\"\npolicy.uuid_validity = \"last-10\"\npolicy.provided_until = \"notice\"",
         "[severity]\nfstab-uuid = \"off\"\n\"trim-enabled\" = 'error'",
     ] {
@@ -108,7 +109,7 @@ fn keys_of_the_program_are_keys_of_the_schema() {
         names.into_iter().map(str::to_owned).collect()
     };
     assert_eq!(keys("/properties"), sorted(KEYS.iter().map(|key| key.name).collect()));
-    let promises = sorted(PROMISES.iter().map(|promise| promise.key).collect());
+    let promises = sorted(FIELDS.iter().map(|field| field.key).collect());
     assert_eq!(keys("/properties/policy/properties"), promises);
     assert_eq!(keys("/properties/ignore/items/properties"), ["check", "expires", "image", "reason"]);
 }

@@ -5,7 +5,7 @@ use crate::common::{bootworthy, fixture, image};
 use bootworthy::error::ErrorKind;
 use bootworthy::guest::SCHEMA;
 use bootworthy::verdict::profile::Severity;
-use bootworthy::verdict::{Outcome, Word};
+use bootworthy::verdict::{About, Outcome, Word};
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,7 @@ fn kind(rust: &str) -> Value {
         "Value" => json!({ "type": ["string", "integer"] }),
         "Map<String, Value>" => json!({ "type": "object", "additionalProperties": kind("Value") }),
         "Packaged" => json!({ "type": ["string", "null"] }),
+        "About" => words([About::Image, About::Manifest]),
         "Severity" => words(Severity::ALL),
         "Word" => words([Word::Pass, Word::NotApplicable, Word::Unknown, Word::Fail]),
         "Outcome" => words([Outcome::Fit, Outcome::Unfit, Outcome::Unknown]),
@@ -173,9 +174,23 @@ fn report() -> Value {
     schema("bootworthy.report/1", "JsonReport", told, &["src/report/json.rs", "src/verdict/assess.rs"])
 }
 
+fn lint() -> Value {
+    let told = "What is said of one manifest, as `bootworthy lint --format json` and each line of `--format ndjson` \
+                have it; for several manifests JSON is an array of these.";
+    schema("bootworthy.lint/1", "JsonLint", told, &["src/report/json.rs", "src/verdict/assess.rs"])
+}
+
+fn features() -> Value {
+    let told = "What one image has for each feature, as `bootworthy features --format json` prints it; for several \
+                images it is an array of these.";
+    schema("bootworthy.features/1", "JsonSheet", told, &["src/report/features/json.rs"])
+}
+
 #[test]
 fn schemas_are_current() {
-    for (name, current) in [("facts.json", facts()), ("report.json", report())] {
+    let all =
+        [("facts.json", facts()), ("report.json", report()), ("lint.json", lint()), ("features.json", features())];
+    for (name, current) in all {
         let text = serde_json::to_string_pretty(&current).unwrap() + "\n";
         if std::env::var_os("BOOTWORTHY_UPDATE").is_some() {
             fs::write(path(name), text).unwrap();
@@ -198,10 +213,53 @@ fn every_field_is_refused_that_is_not_in_the_schema() {
         };
         own && inner
     }
-    for schema in [facts(), report()] {
+    for schema in [facts(), report(), lint(), features()] {
         let open: Vec<_> = schema["$defs"].as_object().unwrap().iter().filter(|(_, shape)| !closed(shape)).collect();
         assert!(open.is_empty(), "{open:?}");
     }
+}
+
+/// Manifests with findings, without any, and some that cannot be read.
+const MANIFESTS: &[(&str, &str)] = &[
+    ("good.json", r#"{"hw_disk_bus": "scsi", "hw_scsi_model": "virtio-scsi", "os_version": "12"}"#),
+    ("false.json", "{\n  \"hw_watchdog_action\": \"reset\",\n  \"hw_dsik_bus\": \"scsi\",\n  \"min_disk\": -1\n}"),
+    ("main.tf", "resource \"openstack_images_image_v2\" \"a\" {\n  properties = { hw_disk_bus = var.bus }\n}\n"),
+    ("bad.json", "{"),
+];
+
+#[test]
+fn what_is_said_of_manifests_and_features_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let manifests: Vec<String> = MANIFESTS.iter().map(|(name, text)| write(name, text)).collect();
+    let config = "[severity]\nname-misspelt = \"note\"\n[[ignore]]\ncheck = \"minimum-refused\"\nreason = \"r\"\n\
+                  [[ignore]]\ncheck = \"name-reserved\"\nreason = \"r\"\nexpires = \"2020-01-01\"\n";
+    let config = write("bootworthy.toml", config);
+    let mut lints = Vec::new();
+    for flags in [&["lint", "--format=ndjson"][..], &["lint", "--format=ndjson", "--config", &config]] {
+        let run = bootworthy(flags.iter().copied().chain(manifests.iter().map(String::as_str)));
+        assert_eq!(run.stdout.lines().count(), MANIFESTS.len(), "{}", run.stderr);
+        lints.push(write(&format!("lint-{}.ndjson", lints.len()), &run.stdout));
+    }
+    valid(&path("lint.json"), &lints);
+    let mut reports = Vec::new();
+    for manifest in &manifests[..3] {
+        for image in ["fixtures/good.qcow2", "fixtures/broken.qcow2", "Cargo.toml"] {
+            let run = bootworthy(["check", "--format=json", "--manifest", manifest, "--config", &config, image]);
+            reports.push(write(&format!("report-{}.json", reports.len()), &run.stdout));
+        }
+    }
+    valid(&path("report.json"), &reports);
+    let mut sheets = Vec::new();
+    for image in ["fixtures/good.qcow2", "fixtures/broken.qcow2", "Cargo.toml"] {
+        let run = bootworthy(["features", "--format=json", image]);
+        sheets.push(write(&format!("sheet-{}.json", sheets.len()), &run.stdout));
+    }
+    valid(&path("features.json"), &sheets);
 }
 
 #[test]

@@ -226,12 +226,16 @@ impl<'v, 'a> Shelf<'v, 'a> {
 
     /// What loads `module` by its name at this moment, if it `is` such; where nothing does, `view` keeps the gaps.
     pub fn load_of(&self, view: &View<'a>, module: &str, is: impl Fn(&ModuleLoad) -> bool) -> Option<&'a ModuleLoad> {
-        let is = |load: &&ModuleLoad| load.module == module && is(load);
+        self.load_where(view, |load| load.module == module && is(load))
+    }
+
+    /// The first that is loaded by name and `is` such; where none is, `view` keeps the gaps.
+    pub fn load_where(&self, view: &View<'a>, is: impl Fn(&ModuleLoad) -> bool) -> Option<&'a ModuleLoad> {
         let lists: Vec<&'a Fact<Listing<ModuleLoad>>> =
             self.initrds.iter().map(|initrd| &initrd.module_loads).collect();
         let late = if self.is_late { view.module_loads() } else { None };
         let known = || lists.iter().filter_map(|list| list.known()).chain(late);
-        let found = known().flat_map(|list| &list.items).find(is);
+        let found = known().flat_map(|list| &list.items).find(|load| is(load));
         if found.is_none() {
             for list in &lists {
                 view.need(list);

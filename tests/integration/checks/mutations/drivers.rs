@@ -74,6 +74,18 @@ fn rules_of_modprobe() {
     }
 }
 
+/// Another watchdog may have the name that the daemon opens.
+#[test]
+fn softdog_beside_the_driver() {
+    for (place, loads) in [(LATE, LATE_LOADS), (EARLY, EARLY_LOADS)] {
+        for (module, word) in [("softdog", Unknown), ("loop", Pass), ("iTCO_wdt", Pass), ("i6300esb", Pass)] {
+            let value = changed(&[(loads, load(module, false))]);
+            let verdict = judge(&value, "watchdog-loadable").verdict;
+            assert_eq!(verdict.word(), word, "{place} {module}: {verdict:#?}");
+        }
+    }
+}
+
 /// What loads by name overrides a `blacklist`, if it asks modprobe so, and never an `install`.
 #[test]
 fn loads_by_name() {
