@@ -24,6 +24,7 @@ mod config;
 mod confined;
 mod docs;
 mod faults;
+mod families;
 mod features;
 mod hostile_manifests;
 mod images;
