@@ -174,6 +174,15 @@ mod tests {
     }
 
     #[test]
+    fn copies_of_ucf_are_left_out_and_told() {
+        let path = "var/lib/ucf/cache/:etc:ssh:sshd_config";
+        let tree = listing(&format!("d 755 0 0 1:1 0 0 1.0 ;;f 644 0 0 1:2 0 0 1.0 {path};;"));
+        let proto = write(&tree, Path::new("tree"), Path::new("x"), false).unwrap();
+        assert_eq!(text(&proto.text), "/ 0 0\nd--755 0 0\n$\n");
+        assert_eq!(proto.unnamed, [path.as_bytes().to_vec()]);
+    }
+
+    #[test]
     fn names_that_cannot_be_written_are_refused_with_their_path() {
         for (name, target, spaces, said) in [
             ("a b", "", false, Some("/d/a b")),
