@@ -144,10 +144,15 @@ fn qemu_makes_every_machine() {
         let machine = machine(specs, &properties);
         let wiring = wired(&machine, folder.path());
         let mut qemu = Qemu::start(&machine.arguments(&wiring), &folder.path().join(MONITOR));
-        let files: Vec<Value> = qemu.ask("query-block").as_array().unwrap().clone();
-        let opened = |path: &Path| files.iter().any(|block| block["inserted"]["file"] == path.to_str().unwrap());
-        assert!(opened(&wiring.overlay), "{properties:?}: {files:?}");
-        assert_eq!(opened(&folder.path().join("config")), machine.promises.config_drive.is_some(), "{properties:?}");
+        let nodes = qemu.ask("query-named-block-nodes");
+        let opened = |name: &str| {
+            let node = nodes.as_array().unwrap().iter().find(|node| node["node-name"] == name);
+            node.map(|node| (PathBuf::from(node["file"].as_str().unwrap()), node["ro"].as_bool().unwrap()))
+        };
+        assert_eq!(opened("base-storage"), Some((wiring.base.clone(), true)), "{properties:?}");
+        assert_eq!(opened("root-storage"), Some((wiring.overlay.clone(), false)), "{properties:?}");
+        let config = machine.promises.config_drive.and(wiring.config_drive).map(|path| (path, true));
+        assert_eq!(opened("config-storage"), config, "{properties:?}");
         assert_eq!(qemu.ask("query-status")["status"], "prelaunch");
     }
 }
