@@ -97,8 +97,8 @@ const ROWS: &[Row] = &[
         image: "debian12-dracut",
         bus: "scsi",
         edit: |disk| disk.repack("gzip -c", |tree| remove_named(tree, "virtio_scsi")),
-        failure: ("dracut-could-not-boot", "Could not boot."),
-        signs: &["dracut-waits"],
+        failure: ("dracut-gave-up", "dracut-initqueue: starting timeout scripts"),
+        signs: &["no-disk", "dracut-waits"],
     },
 ];
 

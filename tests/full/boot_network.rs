@@ -42,6 +42,7 @@ int main(int argc, char **argv) {
 
 /// The guest's init: the network card's driver, an address by DHCP, then the probe.
 const INIT: &str = "#!/bin/sh
+mkdir -p /proc /sys
 mount -t proc proc /proc; mount -t sysfs sys /sys
 modprobe virtio_pci; modprobe virtio_net
 sleep 1
@@ -134,6 +135,7 @@ fn arrives(files: &Path, netdev: &str, tcp: &[TcpListener], udp: &[UdpSocket]) -
         std::thread::sleep(Duration::from_millis(200));
     }
     let said = String::from_utf8_lossy(&std::fs::read(serial).unwrap()).into_owned();
+    let said = said.split_once("as init process").map_or(String::new(), |(_, said)| said.to_owned());
     let has_tcp = tcp.iter().any(|listener| listener.accept().is_ok());
     let has_udp = udp.iter().any(|socket| socket.recv(&mut [0; 16]).is_ok());
     (has_tcp || has_udp, said)

@@ -155,9 +155,8 @@ fn ucs2(text: &str) -> Vec<u8> {
 }
 
 /// Both byte orders, as most numbers of ECMA-119 are written.
-fn both(value: u32) -> [u8; 8] {
-    let ([a, b, c, d], [e, f, g, h]) = (value.to_le_bytes(), value.to_be_bytes());
-    [a, b, c, d, e, f, g, h]
+fn both(value: u32) -> impl Iterator<Item = u8> {
+    value.to_le_bytes().into_iter().chain(value.to_be_bytes())
 }
 
 /// The directories' names, blocks and parents, in one byte order: ECMA-119, 9.4.
@@ -229,7 +228,7 @@ fn rock_ridge(name: &str, is_directory: bool, names: Names) -> Vec<u8> {
     }
     let mut entries = b"PX\x24\x01".to_vec();
     let (mode, links) = if is_directory { (0o040_555, 2) } else { (0o100_444, 1) };
-    [mode, links, 0, 0].into_iter().for_each(|value| entries.extend(both(value)));
+    entries.extend([mode, links, 0, 0].into_iter().flat_map(both));
     if !name.is_empty() {
         entries.extend(b"NM");
         entries.extend([u8::try_from(name.len().saturating_add(5)).unwrap_or(u8::MAX), 1, 0]);

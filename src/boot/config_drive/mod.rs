@@ -23,7 +23,7 @@ pub struct Instance {
     pub uuid: String,
     /// Its host name, without a domain.
     pub hostname: String,
-    /// A line of authorized_keys, under the name `bootworthy`.
+    /// A line of `authorized_keys`, under the name `bootworthy`.
     pub public_key: Option<String>,
     /// What cloud-init runs, with its `#cloud-config` or `#!` line.
     pub user_data: Option<String>,

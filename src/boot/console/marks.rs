@@ -54,7 +54,9 @@ pub struct Mark {
     /// What stands in the line, in this order.
     pub words: &'static [&'static str],
     /// The phases in which it counts, first and last: what a login session prints is not the firmware's word.
-    during: (Phase, Phase),
+    pub(super) during: (Phase, Phase),
+    /// In how many lines of one boot it must have stood.
+    pub(super) times: u32,
     /// What it says.
     pub meaning: Meaning,
     /// The same in words, for the report.
@@ -81,7 +83,7 @@ const fn mark(
     meaning: Meaning,
     says: &'static str,
 ) -> Mark {
-    Mark { id, words, during, meaning, says }
+    Mark { id, words, during, times: 1, meaning, says }
 }
 
 use Meaning::{Disk, Failure, Foreign, Sign};
@@ -92,6 +94,10 @@ const BEFORE_KERNEL: (Phase, Phase) = (Firmware, Loader);
 const RUNNING: (Phase, Phase) = (Kernel, Login);
 const EARLY: (Phase, Phase) = (Kernel, Initrd);
 const BOOTING: (Phase, Phase) = (Kernel, Userspace);
+
+/// Rounds of timeout scripts after which dracut's root file system will not come any more. It makes some hundred of them
+/// before it gives up by itself; a degraded array starts in the first.
+const DRACUT_TRIES: u32 = 20;
 
 /// Not a line but its absence: said of the line after which the disk should have come.
 pub(super) const NO_DISK: Mark =
@@ -209,16 +215,16 @@ pub const MARKS: &[Mark] = &[
     mark(
         "root-missing",
         &["ALERT!", " does not exist.", "Dropping to a shell!"],
-        EARLY,
+        BOOTING,
         Failure,
         "the root file system's device did not come",
     ),
-    mark("initramfs-panic", &["ALERT!", "Dropping to a shell!"], EARLY, Failure, "the initrd gave up"),
-    mark("initramfs-shell", &["(initramfs)"], EARLY, Failure, "the initrd gave up and opened a shell"),
+    mark("initramfs-panic", &["ALERT!", "Dropping to a shell!"], BOOTING, Failure, "the initrd gave up"),
+    mark("initramfs-shell", &["(initramfs)"], BOOTING, Failure, "the initrd gave up and opened a shell"),
     mark(
         "no-init-found",
         &["No init found. Try passing init= bootarg."],
-        EARLY,
+        BOOTING,
         Failure,
         "the root file system has no init",
     ),
@@ -244,6 +250,16 @@ pub const MARKS: &[Mark] = &[
         Sign,
         "the initrd waits for the root file system's device",
     ),
+    Mark {
+        times: DRACUT_TRIES,
+        ..mark(
+            "dracut-gave-up",
+            &["dracut-initqueue: starting timeout scripts"],
+            EARLY,
+            Failure,
+            "the root file system's device did not come, and what dracut does about it did not help",
+        )
+    },
     mark("dracut-could-not-boot", &["Could not boot."], EARLY, Failure, "the initrd gave up"),
     mark(
         "dracut-missing",

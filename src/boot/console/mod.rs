@@ -44,6 +44,8 @@ pub struct Console {
     /// The unfinished line that has had its mark.
     prompt: Option<&'static str>,
     phase: Option<Phase>,
+    /// Lines of this boot that each mark was on.
+    counts: [u32; MARKS.len()],
     hits: Vec<Hit>,
     tail: VecDeque<String>,
     /// Since when a disk is awaited, and the line that said so.
@@ -60,6 +62,7 @@ impl Console {
             lines: Lines::default(),
             prompt: None,
             phase: None,
+            counts: [0; MARKS.len()],
             hits: Vec::new(),
             tail: VecDeque::new(),
             awaiting: None,
@@ -118,26 +121,30 @@ impl Console {
         }
     }
 
-    /// Puts down the first mark that is on the line; its id.
+    /// Puts down the first mark that is on the line, each once in a boot; its id.
     fn mark(&mut self, line: &str, now: Duration, had: Option<&str>) -> Option<&'static str> {
-        let mark = MARKS.iter().find(|mark| mark.is_on(line, self.phase))?;
+        let (index, mark) = MARKS.iter().enumerate().find(|(_, mark)| mark.is_on(line, self.phase))?;
         if had == Some(mark.id) {
             return None;
-        }
-        match mark.meaning {
-            Meaning::Phase(Phase::Initrd) if self.phase != Some(Phase::Initrd) => {
-                self.awaiting = Some((now, line.to_owned()));
-            }
-            Meaning::Disk | Meaning::Phase(_) if mark.meaning != Meaning::Phase(Phase::Initrd) => self.awaiting = None,
-            _ => {}
         }
         if let Meaning::Phase(phase) = mark.meaning {
             if self.phase == Some(phase) {
                 return None;
             }
+            if self.phase > Some(phase) {
+                self.counts.fill(0);
+            }
             self.phase = Some(phase);
+            self.awaiting = (phase == Phase::Initrd).then(|| (now, line.to_owned()));
         }
-        self.hit(mark, line.to_owned(), now);
+        if mark.meaning == Meaning::Disk {
+            self.awaiting = None;
+        }
+        let count = self.counts.get_mut(index)?;
+        *count = count.saturating_add(1);
+        if *count == mark.times {
+            self.hit(mark, line.to_owned(), now);
+        }
         Some(mark.id)
     }
 
@@ -188,3 +195,6 @@ impl Console {
         self.tail.iter().map(String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests;

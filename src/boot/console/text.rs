@@ -50,16 +50,15 @@ impl Lines {
     /// Takes a byte; whether it ends the line.
     fn is_end(&mut self, byte: u8) -> bool {
         self.state = match (self.state, byte) {
-            (State::Text, 0x1b) | (State::Text2, 0x1b) => State::Escape,
+            (State::Text | State::Text2, 0x1b) => State::Escape,
             (State::Text, b'\n' | b'\r') => return true,
             (State::Text, _) => {
                 self.keep(byte);
                 State::Text
             }
-            (State::Escape, b'[') => State::Control,
+            (State::Escape, b'[') | (State::Control, 0x20..=0x3f) => State::Control,
             (State::Escape, b']' | b'P' | b'X' | b'^' | b'_') => State::Text2,
             (State::Escape | State::Intermediate, 0x20..=0x2f) => State::Intermediate,
-            (State::Control, 0x20..=0x3f) => State::Control,
             // A sequence that is cut short, as by a reset, does not swallow the line's end.
             (_, b'\n' | b'\r') => {
                 self.state = State::Text;
