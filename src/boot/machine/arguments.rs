@@ -189,3 +189,89 @@ pub fn print(program: &OsStr, arguments: &[OsString]) -> String {
     let words = std::iter::once(program).chain(arguments.iter().map(OsString::as_os_str));
     words.map(crate::manifest::shell_word).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::of;
+    use super::*;
+
+    fn wiring(folder: &str) -> Wiring {
+        let folder = Path::new(folder);
+        Wiring {
+            folder: folder.to_owned(),
+            base: folder.join("base"),
+            base_format: "qcow2",
+            overlay: folder.join("overlay"),
+            config_drive: Some(folder.join("config")),
+            network: Network::User { forward: Some("tcp:127.0.0.1:0-:22".to_owned()) },
+            accel: Accel::Tcg,
+            cpu: "max".to_owned(),
+            firmware: None,
+            tpm: None,
+        }
+    }
+
+    fn line(properties: &[(&str, &str)], wiring: &Wiring) -> String {
+        let words = of(&[], properties).unwrap().arguments(wiring);
+        words.into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_line_says_what_libvirt_says() {
+        let all = [("hw_firmware_type", "uefi"), ("hw_machine_type", "q35"), ("os_secure_boot", "required")];
+        let all =
+            [&all[..], &[("hw_boot_menu", "on"), ("hw_tpm_version", "2.0"), ("hw_watchdog_action", "pause")]].concat();
+        let mut wiring = wiring("/run/b");
+        wiring.firmware = Some(("/code".into(), "/run/b/variables".into()));
+        wiring.tpm = Some("/run/b/tpm.sock".into());
+        let found = line(&all, &wiring);
+        for part in [
+            "-machine q35,usb=off,smm=on,dump-guest-core=off,memory-backend=pc.ram,pflash0=pflash0-format,\
+             pflash1=pflash1-format,hpet=off -global driver=cfi.pflash01,property=secure,value=on -accel tcg,thread=multi \
+             -cpu max -m size=1048576k",
+            "-smp 2,sockets=2,dies=1,cores=1,threads=1",
+            "-smbios type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova,version=34.0.0,serial=",
+            "-no-user-config -nodefaults -display none -chardev socket,id=charmonitor,server=on,wait=off,\
+             path=/run/b/monitor.sock -mon chardev=charmonitor,id=monitor,mode=control -rtc base=utc,driftfix=slew -boot \
+             menu=on,strict=on",
+            "-chardev socket,id=chrtpm,path=/run/b/tpm.sock -tpmdev emulator,id=tpm-tpm0,chardev=chrtpm -device",
+            "-watchdog-action pause -sandbox on,",
+        ] {
+            assert!(found.contains(part), "{part}\n{found}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_there_is_made() {
+        let properties = [("hw_tpm_version", "2.0"), ("os_type", "windows")];
+        let mut wiring = wiring("/run/b");
+        wiring.config_drive = None;
+        let found = line(&properties, &wiring);
+        for absent in ["tpm", "ide-cd", "config-", "virtio-vga", "hv-", "kvm", "pflash", "agent.sock"] {
+            assert!(!found.contains(absent), "{absent}\n{found}");
+        }
+        wiring.accel = Accel::Kvm;
+        let found = line(&properties, &wiring);
+        assert!(found.contains("-cpu max,hv-time=on,") && found.contains("-accel kvm"), "{found}");
+    }
+
+    #[test]
+    fn the_network_never_reaches_out() {
+        assert!(line(&[], &wiring("/run/b")).contains("\"restrict\":true"));
+        let mut wiring = wiring("/run/b");
+        wiring.network = Network::Tap { name: "tap0".to_owned() };
+        let found = line(&[("hw_vif_multiqueue_enabled", "true")], &wiring);
+        assert!(found.contains("\"queues\":2,\"script\":\"no\",\"type\":\"tap\""), "{found}");
+    }
+
+    #[test]
+    fn no_node_opens_what_an_image_names() {
+        let mut wiring = wiring("/run/b");
+        let found = line(&[], &wiring);
+        assert!(found.contains("{\"backing\":null,\"driver\":\"qcow2\",\"file\":\"base-storage\""), "{found}");
+        assert!(found.contains("{\"backing\":\"base-format\",\"discard\":\"unmap\",\"driver\":\"qcow2\""), "{found}");
+        wiring.base_format = "raw";
+        let found = line(&[], &wiring);
+        assert!(found.contains("{\"driver\":\"raw\",\"file\":\"base-storage\""), "{found}");
+    }
+}

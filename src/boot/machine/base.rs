@@ -67,3 +67,32 @@ pub(super) fn firmware(asked: &Asked<'_>, chipset: Chipset, machine_type: &str) 
         _ => Ok(Firmware::Uefi { secure_boot: false }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::of;
+    use super::*;
+
+    #[test]
+    fn machine_types_and_firmware() {
+        let uefi = ("hw_firmware_type", "uefi");
+        let q35 = ("hw_machine_type", "q35");
+        let secure = |policy| ("os_secure_boot", policy);
+        for (specs, properties, expected) in [
+            (&[][..], &[][..], (Chipset::I440fx, Firmware::Bios)),
+            (&[], &[("hw_machine_type", "pc-q35-9.2"), uefi], (Chipset::Q35, Firmware::Uefi { secure_boot: false })),
+            (&[], &[("hw_machine_type", "pc-i440fx-rhel7.6.0")], (Chipset::I440fx, Firmware::Bios)),
+            (&[], &[q35, uefi, secure("required")], (Chipset::Q35, Firmware::Uefi { secure_boot: true })),
+            (&[], &[q35, uefi, secure("optional")], (Chipset::Q35, Firmware::Uefi { secure_boot: true })),
+            (&[], &[uefi, secure("optional")], (Chipset::I440fx, Firmware::Uefi { secure_boot: false })),
+            (&[("os:secure_boot", "required")], &[q35, uefi], (Chipset::Q35, Firmware::Uefi { secure_boot: true })),
+            // Without UEFI nobody asks.
+            (&[], &[q35, secure("required")], (Chipset::Q35, Firmware::Bios)),
+        ] {
+            let machine = of(specs, properties).unwrap();
+            assert_eq!((machine.chipset, machine.firmware), expected, "{properties:?}");
+        }
+        let error = of(&[], &[uefi, secure("required")]).unwrap_err();
+        assert!(error.to_string().contains("SecureBootNotSupported"), "{error}");
+    }
+}

@@ -91,3 +91,17 @@ pub(super) fn escaped(text: &OsStr) -> OsString {
     }
     OsString::from_vec(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_are_doubled_and_nothing_else_is_touched() {
+        for (text, expected) in
+            [(&b"/plain"[..], &b"/plain"[..]), (b"/a,b=c,,d", b"/a,,b=c,,,,d"), (b"/\xff\n'\"", b"/\xff\n'\"")]
+        {
+            assert_eq!(escaped(OsStr::from_bytes(text)).as_bytes(), expected);
+        }
+    }
+}

@@ -73,3 +73,33 @@ pub fn models(accel: Accel, qemu: u32) -> Models {
         Accel::Tcg => Models { first: "max", second: Some("qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt"), note: None },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::of;
+    use super::*;
+
+    #[test]
+    fn features_of_image_and_flavor() {
+        for (specs, properties, expected) in [
+            (&[][..], &[][..], ""),
+            (&[], &[("img_hide_hypervisor_id", "true"), ("hw_pmu", "off")], "kvm=off,pmu=off"),
+            (&[("hide_hypervisor_id", "true")], &[], "kvm=off"),
+            (&[("hw:hide_hypervisor_id", "false"), ("hw:pmu", "yes")], &[], "pmu=on"),
+            (&[], &[("hw_maxphysaddr_mode", "passthrough")], "host-phys-bits=on"),
+            (&[], &[("hw_maxphysaddr_mode", "emulate"), ("hw_maxphysaddr_bits", "42")], "phys-bits=42"),
+        ] {
+            assert_eq!(of(specs, properties).unwrap().cpu_features.join(","), expected, "{specs:?} {properties:?}");
+        }
+        let windows = of(&[], &[("os_type", "windows")]).unwrap();
+        assert!(windows.is_local_time && windows.cpu_features.iter().all(|feature| is_kvm_only(feature)));
+    }
+
+    #[test]
+    fn old_translators_do_without_cmpxchg16b() {
+        assert_eq!(models(Accel::Kvm, 7).first, "host");
+        assert_eq!(models(Accel::Tcg, 10).first, "max");
+        let old = models(Accel::Tcg, 7);
+        assert!(old.first == "max,cx16=off" && old.note.is_some() && old.second.unwrap().ends_with("cx16=off"));
+    }
+}

@@ -168,3 +168,64 @@ impl Machine {
         self.devices.iter().find(|device| device.role == role)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The machine of two processors and 1024 MiB.
+    pub(super) fn of(specs: &[(&str, &str)], properties: &[(&str, &str)]) -> Result<Machine> {
+        with(2, specs, properties)
+    }
+
+    /// The machine of as many processors.
+    pub(super) fn with(vcpus: u32, specs: &[(&str, &str)], properties: &[(&str, &str)]) -> Result<Machine> {
+        let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Machine::of(&map(properties), &Flavor { vcpus, ram_mib: 1024, extra_specs: map(specs) })
+    }
+
+    /// Each device as `driver@bus:addr`, those of PCI ports left out.
+    pub(super) fn seats(machine: &Machine) -> String {
+        let devices = machine.devices.iter().filter(|device| device.role != Role::PciPort && device.address.is_some());
+        let seat = |device: &Device| {
+            let bus = device.bus.as_deref().unwrap_or_default();
+            format!("{}@{bus}:{}", device.driver, device.address.as_deref().unwrap_or_default())
+        };
+        devices.map(seat).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_is_refused_names_the_property_and_who_refuses() {
+        for (specs, properties, expected) in [
+            (&[][..], &[("hw_disk_bus", "SCSI")][..], "hw_disk_bus: Nova refuses it with ValueError"),
+            (&[], &[("hw_disk_bus", "xen")], "hw_disk_bus: Nova refuses it with UnsupportedHardware"),
+            (&[("hw:pmu", "no")], &[("hw_pmu", "yes")], "hw_pmu: Nova refuses it with FlavorImageConflict"),
+            (&[], &[("hw_machine_type", "isapc")], "hw_machine_type: Nova refuses it with InvalidMachineType"),
+            (&[], &[("hw_machine_type", "q35,accel=x")], "hw_machine_type: Nova refuses it with InvalidMachineType"),
+            (&[], &[("hw_machine_type", "")], "hw_machine_type: Nova refuses it with InvalidMachineType"),
+            (&[], &[("hw_video_model", "gop")], "hw_video_model=gop: libvirt refuses it"),
+            (&[], &[("hw_architecture", "aarch64")], "hw_architecture=aarch64: only x86"),
+            (&[], &[("hw_vm_mode", "xen")], "hw_vm_mode=xen: libvirt refuses it"),
+            (&[], &[("hw_maxphysaddr_mode", "emulate")], "hw_maxphysaddr_mode: libvirt refuses it"),
+        ] {
+            let error = of(specs, properties).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{properties:?}: {error}");
+        }
+        let flavor = Flavor { vcpus: 1, ram_mib: MAX_RAM_MIB + 1, extra_specs: BTreeMap::new() };
+        assert!(Machine::of(&BTreeMap::new(), &flavor).is_err());
+        assert!(with(0, &[], &[]).is_err() && with(MAX_VCPUS + 1, &[], &[]).is_err());
+    }
+
+    #[test]
+    fn a_machine_is_plain_data() {
+        let machine = of(&[], &[("hw_watchdog_action", "reset"), ("hw_firmware_type", "uefi")]).unwrap();
+        let json = serde_json::to_value(&machine).unwrap();
+        assert_eq!(json["firmware"], serde_json::json!({"uefi": {"secure_boot": false}}));
+        assert_eq!(json["promises"]["watchdog"], "reset");
+        assert_eq!(json["promises"]["root_bus"], "virtio");
+        let devices = json["devices"].as_array().unwrap();
+        assert!(devices.iter().all(|device| !device["from"].as_str().unwrap().is_empty()), "{json}");
+        let i6300esb = devices.iter().find(|device| device["driver"] == "i6300esb").unwrap();
+        assert_eq!([&i6300esb["from"], &i6300esb["role"]], ["hw_watchdog_action", "watchdog"]);
+    }
+}

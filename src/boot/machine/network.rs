@@ -53,3 +53,35 @@ pub(super) fn card(asked: &Asked<'_>) -> Result<(Device, u32)> {
     }
     Ok((card, queues))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Role;
+    use super::super::tests::with;
+
+    #[test]
+    fn queues_need_virtio_and_two_processors() {
+        let queues = ("hw_vif_multiqueue_enabled", "true");
+        for (vcpus, specs, properties, expected, vectors) in [
+            (4, &[][..], &[queues][..], 4, Some(10)),
+            (1, &[], &[queues], 1, None),
+            (4, &[("hw:vif_multiqueue_enabled", "yes")], &[], 4, Some(10)),
+            (4, &[], &[queues, ("hw_vif_model", "e1000")], 1, None),
+            (4, &[], &[], 1, None),
+        ] {
+            let machine = with(vcpus, specs, properties).unwrap();
+            let card = machine.device(Role::Network).unwrap();
+            let found = card.options.get("vectors").and_then(serde_json::Value::as_u64);
+            assert_eq!((machine.promises.queues, found), (expected, vectors), "{vcpus} {properties:?}");
+            assert_eq!(card.options.contains_key("mq"), vectors.is_some());
+        }
+    }
+
+    #[test]
+    fn packed_rings_are_virtios() {
+        let packed = ("hw_virtio_packed_ring", "true");
+        let machine = with(2, &[], &[packed]).unwrap();
+        assert_eq!(machine.device(Role::Network).unwrap().options["packed"], true);
+        assert!(with(2, &[], &[packed, ("hw_vif_model", "e1000")]).is_err());
+    }
+}

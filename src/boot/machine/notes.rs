@@ -109,3 +109,59 @@ impl Machine {
         notes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::of;
+    use super::super::{Accel, Network, Wiring};
+
+    #[test]
+    fn nothing_is_dropped_without_a_word() {
+        for (specs, properties, about) in [
+            (&[][..], &[("hw_viommu_model", "intel"), ("hw_machine_type", "q35")][..], "hw_viommu_model=intel"),
+            (&[("hw:numa_nodes", "2")], &[], "hw:numa_nodes=2"),
+            (&[("hw:cpu_policy", "dedicated")], &[], "hw:cpu_policy=dedicated"),
+            (&[("quota:disk_read_iops_sec", "10")], &[], "quota:disk_read_iops_sec"),
+            (&[("resources:VGPU", "1")], &[], "resources:VGPU"),
+            (&[], &[("hw_redirected_usb_ports", "1")], "hw_redirected_usb_ports=1"),
+            (&[], &[("kernel_id", "x")], "kernel_id"),
+            (&[], &[("hypervisor_type", "vmware")], "img_hv_type=vmware"),
+            (&[], &[("hw_sound_model", "pcspk")], "hw_sound_model"),
+            (
+                &[],
+                &[("hw_mem_encryption", "true"), ("hw_firmware_type", "uefi"), ("hw_machine_type", "q35")],
+                "hw_mem_encryption",
+            ),
+        ] {
+            let machine = of(specs, properties).unwrap();
+            assert!(machine.notes.iter().any(|note| note.about == about), "{about}: {:?}", machine.notes);
+        }
+        // Of an ordinary image only what nova.conf must say.
+        assert_eq!(of(&[], &[("hw_cpu_policy", "shared")]).unwrap().notes.len(), 1);
+    }
+
+    #[test]
+    fn what_the_host_lacks() {
+        let asked = [("hw_vif_multiqueue_enabled", "yes"), ("hw_tpm_version", "2.0"), ("hw_pmu", "yes")];
+        let machine = of(&[], &asked).unwrap();
+        let mut wiring = Wiring {
+            folder: "/b".into(),
+            base: "/i".into(),
+            base_format: "raw",
+            overlay: "/o".into(),
+            config_drive: None,
+            network: Network::User { forward: None },
+            accel: Accel::Tcg,
+            cpu: "max".to_owned(),
+            firmware: None,
+            tpm: None,
+        };
+        let about = |wiring: &Wiring| machine.shortfalls(wiring).into_iter().map(|note| note.about).collect::<Vec<_>>();
+        assert_eq!(about(&wiring), ["hw_vif_multiqueue_enabled", "hw_tpm_version", "img_config_drive", "hw_pmu"]);
+        wiring.network = Network::Tap { name: "tap0".to_owned() };
+        wiring.tpm = Some("/t".into());
+        wiring.config_drive = Some("/c".into());
+        wiring.accel = Accel::Kvm;
+        assert_eq!(about(&wiring), [""; 0]);
+    }
+}

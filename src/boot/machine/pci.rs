@@ -97,3 +97,67 @@ fn controllers(ports: &[u32], bridge: Option<(u32, u32)>, first_slot: u32) -> Ve
     all.sort_by_key(|(index, _)| *index);
     all.into_iter().map(|(_, device)| device).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{of, seats};
+    use super::super::{Machine, Role};
+
+    fn ports(machine: &Machine) -> String {
+        let ports = machine.devices.iter().filter(|device| device.role == Role::PciPort);
+        let shown = ports.map(|port| {
+            let several = if port.options.contains_key("multifunction") { "+" } else { "" };
+            format!("{}@{}{several}", port.id.trim_start_matches("pci."), port.address.as_deref().unwrap())
+        });
+        shown.collect::<Vec<_>>().join(" ")
+    }
+
+    /// As `virsh dumpxml` of libvirt 9.0 and 11.3 has them.
+    #[test]
+    fn seats_are_those_of_libvirt() {
+        let all = [("hw_disk_bus", "scsi"), ("hw_scsi_model", "virtio-scsi"), ("hw_qemu_guest_agent", "yes")];
+        let all = [&all[..], &[("hw_watchdog_action", "reset")]].concat();
+        let machine = of(&[], &all).unwrap();
+        assert_eq!(
+            seats(&machine),
+            "piix3-usb-uhci@pci.0:0x1.0x2 virtio-scsi-pci@pci.0:0x4 virtio-serial-pci@pci.0:0x5 \
+             virtio-net-pci@pci.0:0x3 virtio-vga@pci.0:0x2 i6300esb@pci.0:0x8 virtio-balloon-pci@pci.0:0x6 \
+             virtio-rng-pci@pci.0:0x7"
+        );
+        let machine = of(&[], &[&all[..], &[("hw_machine_type", "q35")]].concat()).unwrap();
+        assert_eq!(
+            seats(&machine),
+            "piix3-usb-uhci@pci.4:0x1 virtio-scsi-pci@pci.3:0x0 virtio-serial-pci@pci.5:0x0 virtio-net-pci@pci.2:0x0 \
+             virtio-vga@pcie.0:0x1 i6300esb@pci.4:0x2 virtio-balloon-pci@pci.6:0x0 virtio-rng-pci@pci.7:0x0"
+        );
+        assert_eq!(ports(&machine), "1@0x2+ 2@0x2.0x1 3@0x2.0x2 4@0x0 5@0x2.0x3 6@0x2.0x4 7@0x2.0x5 8@0x2.0x6");
+    }
+
+    #[test]
+    fn ports_fill_slots_of_eight_and_the_bridge_comes_when_it_is_needed() {
+        let many = [
+            ("hw_machine_type", "q35"),
+            ("hw_scsi_model", "virtio-scsi"),
+            ("hw_input_bus", "virtio"),
+            ("hw_qemu_guest_agent", "yes"),
+        ];
+        let machine = of(&[], &many).unwrap();
+        assert_eq!(
+            ports(&machine),
+            "1@0x2+ 2@0x2.0x1 3@0x2.0x2 4@0x2.0x3 5@0x2.0x4 6@0x2.0x5 7@0x2.0x6 8@0x2.0x7 9@0x3"
+        );
+        let machine = of(&[], &[&many[..], &[("hw_watchdog_action", "pause")]].concat()).unwrap();
+        assert!(ports(&machine).ends_with("7@0x2.0x6 8@0x0 9@0x2.0x7 10@0x3+ 11@0x3.0x1"), "{}", ports(&machine));
+        assert!(seats(&machine).contains("i6300esb@pci.8:0x1"), "{}", seats(&machine));
+    }
+
+    #[test]
+    fn without_a_graphics_card_its_slot_is_free() {
+        let none = [("hw_video_model", "none")];
+        assert!(seats(&of(&[], &none).unwrap()).contains("virtio-net-pci@pci.0:0x2"));
+        let machine = of(&[], &[none[0], ("hw_machine_type", "q35")]).unwrap();
+        assert!(ports(&machine).starts_with("1@0x1+ 2@0x1.0x1"), "{}", ports(&machine));
+        let port = machine.devices.iter().find(|device| device.id == "pci.1").unwrap();
+        assert_eq!([&port.options["port"], &port.options["chassis"]], [8, 1]);
+    }
+}

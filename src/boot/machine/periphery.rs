@@ -123,3 +123,60 @@ pub(super) fn rest(asked: &Asked<'_>) -> Vec<Device> {
     }
     devices
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::of;
+    use super::super::{Role, WatchdogAction};
+
+    #[test]
+    fn the_watchdog_is_the_images() {
+        let spec = ("hw:watchdog_action", "reset");
+        let image = |action| [("hw_watchdog_action", action)];
+        for (specs, properties, expected) in [
+            (&[][..], &[][..], None),
+            (&[spec], &[], Some((WatchdogAction::Reset, "hw:watchdog_action"))),
+            (&[spec], &image("pause"), Some((WatchdogAction::Pause, "hw_watchdog_action"))),
+            (&[spec], &image("disabled"), None),
+            (&[], &image("none"), Some((WatchdogAction::None, "hw_watchdog_action"))),
+            (&[("hw_watchdog_action", "reset")], &[], None),
+        ] {
+            let machine = of(specs, properties).unwrap();
+            let from = machine.device(Role::Watchdog).map(|device| device.from.as_str());
+            assert_eq!(machine.promises.watchdog.zip(from), expected, "{specs:?} {properties:?}");
+        }
+    }
+
+    #[test]
+    fn random_numbers_are_the_flavors() {
+        for (specs, expected) in [
+            (&[][..], Some(None)),
+            (&[("hw_rng:allowed", "False")], None),
+            (&[("hw_rng:allowed", "true"), ("hw_rng:rate_bytes", "2048")], Some(None)),
+            (&[("hw_rng:rate_bytes", "2048"), ("hw_rng:rate_period", "1000")], Some(Some(2048))),
+        ] {
+            let machine = of(specs, &[("hw_rng_model", "virtio")]).unwrap();
+            let rate = machine.device(Role::Rng).map(|rng| rng.options.get("max-bytes").and_then(|rate| rate.as_u64()));
+            assert_eq!(rate, expected, "{specs:?}");
+            assert_eq!(machine.promises.rng, expected.is_some());
+        }
+    }
+
+    #[test]
+    fn agent_tpm_and_administrator() {
+        let machine = of(&[], &[("hw_tpm_model", "tpm-crb"), ("hw_qemu_guest_agent", "no")]).unwrap();
+        assert_eq!((machine.promises.tpm, machine.promises.agent), (None, false));
+        let machine = of(&[("hw:tpm_version", "1.2")], &[("hw_qemu_guest_agent", "yes")]).unwrap();
+        let tpm = machine.promises.tpm.unwrap();
+        assert_eq!((tpm.version.as_str(), tpm.model.as_str()), ("1.2", "tpm-tis"));
+        assert!(machine.promises.agent);
+        for (properties, expected) in [
+            (&[][..], "root"),
+            (&[("os_admin_user", "debian")], "debian"),
+            (&[("os_admin_user", "")], "root"),
+            (&[("os_type", "windows")], "Administrator"),
+        ] {
+            assert_eq!(of(&[], properties).unwrap().promises.admin_user, expected);
+        }
+    }
+}

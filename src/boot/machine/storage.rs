@@ -179,3 +179,80 @@ impl Seat {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::of;
+    use super::super::{Device, Machine, Role};
+
+    fn shown(device: &Device) -> String {
+        let bus = device.bus.as_deref().filter(|_| device.address.is_none());
+        let unit = ["unit", "lun", "scsi-id", "port"].iter().find_map(|key| Some((*key, device.options.get(*key)?)));
+        let unit = unit.map_or(String::new(), |(key, unit)| format!(" {key}={unit}"));
+        format!("{} {} {}{unit}", device.driver, device.id, bus.unwrap_or("pci")).replace('"', "")
+    }
+
+    fn disks(properties: &[(&str, &str)]) -> Result<String, String> {
+        let machine: Machine = of(&[], properties).map_err(|error| error.to_string())?;
+        let roles = [Role::DiskController, Role::RootDisk, Role::ConfigDrive];
+        let disks = machine.devices.iter().filter(|device| roles.contains(&device.role));
+        Ok(disks.map(shown).collect::<Vec<_>>().join(", "))
+    }
+
+    #[test]
+    fn disks_hang_where_nova_and_libvirt_hang_them() {
+        let cd = "ide-cd ide0-0-0 ide.0 unit=0";
+        for (properties, expected) in [
+            (&[][..], format!("virtio-blk-pci virtio-disk0 pci, {cd}")),
+            (
+                &[("hw_disk_bus", "scsi"), ("hw_scsi_model", "virtio-scsi")],
+                format!("virtio-scsi-pci scsi0 pci, scsi-hd scsi0-0-0-0 scsi0.0 lun=0, {cd}"),
+            ),
+            (&[("hw_disk_bus", "scsi")], format!("lsi scsi0 pci, scsi-hd scsi0-0-0 scsi0.0 scsi-id=0, {cd}")),
+            (&[("hw_disk_bus", "ide")], "ide-hd ide0-0-0 ide.0 unit=0, ide-cd ide0-0-1 ide.0 unit=1".to_owned()),
+            (&[("hw_disk_bus", "sata")], format!("ahci sata0 pci, ide-hd sata0-0-0 sata0.0, {cd}")),
+            (
+                &[("hw_disk_bus", "sata"), ("hw_machine_type", "q35")],
+                "ide-hd sata0-0-0 ide.0, ide-cd sata0-0-1 ide.1".to_owned(),
+            ),
+            // The letters of the names decide: sda is the root disk, sdb the second unit of another bus.
+            (
+                &[("hw_disk_bus", "usb"), ("hw_machine_type", "q35")],
+                "usb-storage usb-disk0 usb.0 port=1, ide-cd sata0-0-1 ide.1".to_owned(),
+            ),
+            // virtio-scsi alone is counted by Nova.
+            (
+                &[("hw_disk_bus", "sata"), ("hw_cdrom_bus", "scsi"), ("hw_machine_type", "q35")],
+                "lsi scsi0 pci, ide-hd sata0-0-0 ide.0, scsi-cd scsi0-0-1 scsi0.0 scsi-id=1".to_owned(),
+            ),
+            (
+                &[("hw_disk_bus", "ide"), ("hw_cdrom_bus", "scsi"), ("hw_scsi_model", "virtio-scsi")],
+                "virtio-scsi-pci scsi0 pci, ide-hd ide0-0-0 ide.0 unit=0, scsi-cd scsi0-0-0-0 scsi0.0 lun=0".to_owned(),
+            ),
+            (
+                &[("hw_disk_bus", "usb"), ("hw_cdrom_bus", "usb")],
+                "usb-storage usb-disk0 usb.0 port=2, usb-storage usb-disk1 usb.0 port=1.1".to_owned(),
+            ),
+            (&[("hw_scsi_model", "lsisas1078")], format!("megasas scsi0 pci, virtio-blk-pci virtio-disk0 pci, {cd}")),
+        ] {
+            assert_eq!(disks(properties), Ok(expected), "{properties:?}");
+        }
+    }
+
+    #[test]
+    fn what_libvirt_refuses_of_disks() {
+        for properties in [
+            &[("hw_disk_bus", "fdc")][..],
+            &[("hw_disk_bus", "ide"), ("hw_machine_type", "q35")],
+            &[("hw_scsi_model", "buslogic")],
+            &[("hw_scsi_model", "ibmvscsi")],
+            &[("hw_cdrom_bus", "virtio"), ("img_config_drive", "mandatory")],
+        ] {
+            let error = disks(properties).unwrap_err();
+            assert!(error.contains("libvirt refuses it"), "{properties:?}: {error}");
+        }
+        let machine = of(&[], &[("hw_cdrom_bus", "virtio")]).unwrap();
+        assert_eq!(machine.promises.config_drive, None);
+        assert!(machine.notes.iter().any(|note| note.about == "hw_cdrom_bus"), "{:?}", machine.notes);
+    }
+}

@@ -76,3 +76,29 @@ fn score(topology: &Topology, wishes: [i64; 3]) -> usize {
     let counts = [topology.sockets, topology.cores, topology.threads];
     counts.iter().zip(wishes).filter(|(count, wish)| i64::from(**count) == *wish).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::with;
+
+    #[test]
+    fn sockets_cores_and_threads_are_those_of_nova() {
+        for (vcpus, specs, properties, expected) in [
+            (4, &[][..], &[][..], Some([4, 1, 1])),
+            (4, &[("hw:cpu_max_sockets", "1")], &[], Some([1, 4, 1])),
+            (8, &[("hw:cpu_max_sockets", "2"), ("hw:cpu_max_cores", "2")], &[], Some([2, 2, 2])),
+            (8, &[("hw:cpu_threads", "2")], &[], Some([4, 1, 2])),
+            (8, &[("hw:cpu_cores", "4"), ("hw:cpu_threads", "2")], &[], Some([1, 4, 2])),
+            // Any wish of the image sets aside all of the flavor.
+            (8, &[("hw:cpu_cores", "4")], &[("hw_cpu_sockets", "2")], Some([2, 4, 1])),
+            // A wish of the flavor beyond the image's limit is forgotten, with the others.
+            (8, &[("hw:cpu_sockets", "8")], &[("hw_cpu_max_sockets", "2")], Some([2, 4, 1])),
+            (6, &[("hw:cpu_sockets", "4")], &[], Some([6, 1, 1])),
+            (8, &[("hw:cpu_max_sockets", "1"), ("hw:cpu_max_cores", "2"), ("hw:cpu_max_threads", "2")], &[], None),
+        ] {
+            let found = with(vcpus, specs, properties).ok().map(|machine| machine.topology);
+            let found = found.map(|found| [found.sockets, found.cores, found.threads]);
+            assert_eq!(found, expected, "{vcpus} {specs:?} {properties:?}");
+        }
+    }
+}

@@ -57,3 +57,38 @@ pub(super) fn connect(
 fn is_usb(device: &Device) -> bool {
     device.bus.as_deref() == Some(BUS) && device.role != Role::UsbHub
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::of;
+
+    #[test]
+    fn one_controller_and_a_hub_where_its_ports_do_not_suffice() {
+        for (properties, controller, ports, notes) in [
+            (&[][..], Some("piix3-usb-uhci"), "input0:1", 0),
+            (&[("hw_input_bus", "virtio")], None, "", 0),
+            (&[("hw_input_bus", "usb")], Some("piix3-usb-uhci"), "input0:1 input1:2", 0),
+            (&[("hw_input_bus", "virtio"), ("hw_usb_model", "qemu-xhci")], Some("qemu-xhci"), "", 0),
+            (&[("hw_usb_model", "nec-xhci")], Some("piix3-usb-uhci"), "input0:1", 1),
+            (&[("hw_usb_model", "none")], Some("piix3-usb-uhci"), "input0:1", 1),
+            (
+                &[("hw_disk_bus", "usb"), ("hw_input_bus", "usb")],
+                Some("piix3-usb-uhci"),
+                "hub0:1 usb-disk0:2 input0:1.1 input1:1.2",
+                0,
+            ),
+        ] {
+            let machine = of(&[], properties).unwrap();
+            let found = machine.devices.iter().find(|device| device.id == "usb").map(|device| device.driver);
+            let seated = machine
+                .devices
+                .iter()
+                .filter_map(|device| Some(format!("{}:{}", device.id, device.options.get("port")?.as_str()?)));
+            assert_eq!((found, seated.collect::<Vec<_>>().join(" ")), (controller, ports.to_owned()), "{properties:?}");
+            let told = machine.notes.iter().filter(|note| note.about == "hw_usb_model").count();
+            assert_eq!(told, notes, "{properties:?}");
+        }
+        let error = of(&[], &[("hw_input_bus", "virtio"), ("hw_sound_model", "usb")]).unwrap_err();
+        assert!(error.to_string().starts_with("hw_sound_model=usb: libvirt refuses it"), "{error}");
+    }
+}
