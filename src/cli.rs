@@ -21,7 +21,7 @@ pub enum Command {
     /// Judge images: does it boot, on which bus, what is missing
     Check(check::Args),
     /// Start an image in QEMU with Nova's devices, and prove what the checks promise
-    Boot(boot::Args),
+    Boot(Box<boot::Args>),
     /// Print the Glance properties that an image has earned
     Properties(properties::Args),
     /// Tell which features an image is ready for, and what else each takes

@@ -86,7 +86,7 @@ impl Order<'_> {
         let one_queue = tap.err().filter(|_| has_many);
         let firmware = firmware::find(machine.promises.firmware, machine.chipset, None)?;
         let mut place =
-            Place { program, accel, cpus, machine, base, format, virtual_size, network, one_queue, firmware, remarks };
+            Place { program, accel, cpus, machine, base, format, virtual_size, network, firmware, one_queue, remarks };
         let shortfalls = place.machine.shortfalls(&place.wiring(Path::new("/"), 0));
         place.remarks.extend(shortfalls.iter().map(|note| format!("{}: {}", note.about, note.says)));
         Ok(place)

@@ -163,7 +163,7 @@ fn orphan() -> Result<String> {
 /// # Errors
 /// When the host has no randomness.
 pub(super) fn nonce() -> Result<String> {
-    Ok(random::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_le_bytes(random::<16>()?)))
 }
 
 fn random<const N: usize>() -> Result<[u8; N]> {

@@ -25,7 +25,7 @@ pub enum Stage<'a> {
 }
 
 /// How long a start may take on hardware, and under translation on a loaded host.
-const PATIENCE: [Duration; 2] = [Duration::from_secs(300), Duration::from_secs(900)];
+const PATIENCE: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(15)];
 
 /// Boots the image and proves what is asked for.
 pub fn prove(order: &Order<'_>, tell: &dyn Fn(&Stage<'_>)) -> Trial {
@@ -106,18 +106,15 @@ fn attempt_once(
     };
     let start = live.start(folder)?;
     trial.phases = start.phases;
-    let is_sound = match start.failure {
-        Some(failure) => {
-            stopped(order, place, &failure, trial);
-            failure.kind != Kind::Guest
-        }
-        None => {
-            let terms = place.terms(order);
-            let mut session = Session::new(&mut live, start.agent, terms, order.guest, &seed);
-            let is_sound = proved(order, place, &mut session, trial, tell);
-            keep_transcript(order, &session)?;
-            is_sound
-        }
+    let is_sound = if let Some(failure) = start.failure {
+        stopped(order, place, &failure, trial);
+        failure.kind != Kind::Guest
+    } else {
+        let terms = place.terms(order);
+        let mut session = Session::new(&mut live, start.agent, terms, order.guest, &seed);
+        let is_sound = proved(order, place, &mut session, trial, tell);
+        keep_transcript(order, &session)?;
+        is_sound
     };
     if let (Some(target), Some(running)) = (&order.keep, &live.running) {
         running.folder().keep(&[SERIAL, TRANSCRIPT], target)?;
@@ -239,7 +236,7 @@ impl Place {
         let promises = &machine.promises;
         let topology = machine.topology;
         let vcpus = topology.sockets.saturating_mul(topology.cores).saturating_mul(topology.threads);
-        let memory = if machine.ram_mib % 1024 == 0 {
+        let memory = if machine.ram_mib.is_multiple_of(1024) {
             format!("{} GiB", machine.ram_mib / 1024)
         } else {
             format!("{} MiB", machine.ram_mib)

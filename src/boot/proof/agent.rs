@@ -47,14 +47,16 @@ fn answers(session: &mut Session<'_>) -> Seen {
     if let Err(reason) = &session.agent {
         return Ok(Standing::Disproved(reason.clone()));
     }
-    Ok(match session.ask("guest-ping", Value::Null) {
-        Ok(_) => Standing::Proved(session.agent.as_ref().map_or_else(Clone::clone, |agent| {
-            let about = agent.about();
-            let blocked = about.commands.values().filter(|is_allowed| !**is_allowed).count();
-            clipped(&format!("qemu-ga {}, {} commands, {blocked} blocked", about.version, about.commands.len()))
-        })),
-        Err(failure) => Standing::Disproved(format!("the port was opened, but {failure}")),
-    })
+    if let Err(failure) = session.ask("guest-ping", Value::Null) {
+        return Ok(Standing::Disproved(format!("the port was opened, but {failure}")));
+    }
+    let about = session.agent.as_ref().map_err(Clone::clone)?.about();
+    let blocked = about.commands.values().filter(|is_allowed| !**is_allowed).count();
+    Ok(Standing::Proved(clipped(&format!(
+        "qemu-ga {}, {} commands, {blocked} blocked",
+        about.version,
+        about.commands.len()
+    ))))
 }
 
 fn os(session: &mut Session<'_>) -> Seen {

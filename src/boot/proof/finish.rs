@@ -78,7 +78,7 @@ fn judge(first: &Probe, second: &Probe, image: Own) -> Standing {
         _ if image.has_id => flaws.push("the machine-id is the image's own: every instance has it".to_owned()),
         (Some(id), Some(next)) if id == next && id.len() == 32 => {}
         (id, next) => {
-            flaws.push(format!("machine-id {:?}, then {:?}", id.unwrap_or_default(), next.unwrap_or_default()))
+            flaws.push(format!("machine-id {:?}, then {:?}", id.unwrap_or_default(), next.unwrap_or_default()));
         }
     }
     let (keys, next) = (first.all("hostkey"), second.all("hostkey"));

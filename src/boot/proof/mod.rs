@@ -2,6 +2,8 @@
 
 mod agent;
 mod disk;
+#[cfg(test)]
+mod fake;
 mod finish;
 mod network;
 mod probe;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long the probe may take: it starts some fifty programs, each half a second under TCG.
-const PROBE: Duration = Duration::from_secs(120);
+const PROBE: Duration = Duration::from_mins(2);
 
 /// The machine from the outside: QEMU's monitor, the console, the overlay.
 pub trait Host {
@@ -88,6 +88,8 @@ pub struct Session<'a> {
     pub(super) first: Option<Probe>,
     /// What was said to the agents of earlier starts, and by them.
     transcript: Vec<String>,
+    /// Neither a shell nor the console told anything.
+    is_mute: bool,
     /// What one proof leaves for another.
     pub(super) is_down: bool,
 }
@@ -107,7 +109,18 @@ impl<'a> Session<'a> {
         guest: &'a Guest,
         seed: &'a Seed,
     ) -> Self {
-        Self { host, agent, terms, guest, seed, probe: None, first: None, transcript: Vec::new(), is_down: false }
+        Self {
+            host,
+            agent,
+            terms,
+            guest,
+            seed,
+            probe: None,
+            first: None,
+            transcript: Vec::new(),
+            is_mute: false,
+            is_down: false,
+        }
     }
 
     /// Whether the guest shut down, so that another start is needed to go on.
@@ -124,6 +137,7 @@ impl<'a> Session<'a> {
             self.first = self.probe.take();
         }
         self.probe = None;
+        self.is_mute = false;
         if let Ok(agent) = &self.agent {
             self.transcript.extend_from_slice(agent.transcript());
         }
@@ -135,7 +149,7 @@ impl<'a> Session<'a> {
 
     /// What was said to the agent and by it, in all starts.
     pub fn transcript(&self) -> Vec<String> {
-        let last = self.agent.as_ref().map(|agent| agent.transcript()).unwrap_or_default();
+        let last = self.agent.as_ref().map(Agent::transcript).unwrap_or_default();
         [self.transcript.as_slice(), last].concat()
     }
 
@@ -195,12 +209,14 @@ impl<'a> Session<'a> {
         match self.shell(&script, PROBE) {
             Ok(ran) => Probe::parse(&ran.out).ok_or_else(|| "the guest did not tell the facts to their end".to_owned()),
             Err(refusal) => {
-                let deadline = crate::boot::agent::deadline(self.patience(30));
+                // Waited for once: what tells nothing then does not later.
+                let deadline = crate::boot::agent::deadline(self.patience(if self.is_mute { 0 } else { 30 }));
                 loop {
                     if let Some(probe) = Probe::of_console(&self.host.console(), &self.seed.nonce) {
                         return Ok(probe);
                     }
                     if Instant::now() >= deadline {
+                        self.is_mute = true;
                         return Err(format!("{refusal}; cloud-init told nothing on the console"));
                     }
                     thread::sleep(Duration::from_secs(1));

@@ -58,22 +58,30 @@ fn login(session: &mut Session<'_>) -> Seen {
     session.probe().map(|_| Standing::Proved("a program runs in the guest; the serial console has no login".to_owned()))
 }
 
-/// What getty asks for, in the last lines: a prompt stands at the end of its line.
+/// What getty asks for; what others write comes behind it on the same line.
 fn prompt(console: &str) -> Option<&str> {
-    console.lines().rev().find(|line| line.trim_end().ends_with("login:")).map(str::trim)
+    const WORD: &str = " login:";
+    console.lines().rev().find_map(|line| {
+        let end = line.find(WORD)?.saturating_add(WORD.len());
+        line.get(..end).map(str::trim).filter(|asked| !asked.ends_with("Last login:"))
+    })
 }
 
+/// `[    0.000000] Linux version …`: the firmware and the loader write there too, whatever the image says.
 fn serial(session: &mut Session<'_>) -> Seen {
     let console = session.host.console();
-    if let Some(line) = prompt(&console) {
-        return Ok(Standing::Proved(clipped(line)));
-    }
-    // `[    0.000000] Linux version …`: the firmware and the loader write there too, whatever the image says.
-    let is_kernel = |line: &&str| line.starts_with('[') && line.contains("] ") && line.contains("Linux version");
-    Ok(match console.lines().find(is_kernel) {
-        Some(line) => Standing::Proved(clipped(line)),
-        None => Standing::Disproved("neither the kernel nor a login writes to the first serial port".to_owned()),
-    })
+    let kernel = || console.lines().find_map(|line| line.split_once("] Linux version ")).map(|(_, version)| version);
+    let told = match (prompt(&console), kernel()) {
+        (Some(prompt), _) => prompt.to_owned(),
+        (None, Some(version)) => format!("the kernel says Linux version {version}"),
+        (None, None) => {
+            session.agent.as_ref().map(drop).or_else(|_| session.probe().map(drop))?;
+            return Ok(Standing::Disproved(
+                "neither the kernel nor a login writes to the first serial port".to_owned(),
+            ));
+        }
+    };
+    Ok(Standing::Proved(clipped(&told)))
 }
 
 /// It ends long after the login appears.
@@ -138,6 +146,7 @@ mod tests {
         for (console, expected) in [
             ("Debian GNU/Linux 12 host ttyS0\r\n\r\nhost login: ", Some("host login:")),
             ("host login: \r\n[   42.0] later", Some("host login:")),
+            ("host login: [   42.0] cloud-init[641]: done\r\n", Some("host login:")),
             ("Last login: never on tty\r\n", None),
             ("", None),
         ] {

@@ -87,7 +87,8 @@ fn fires(session: &mut Session<'_>) -> Seen {
     session.command(CRASH, session.patience(15))?;
     let crashed = Instant::now();
     // The device counts twice, each time half of what the driver was told; then some for a slow host.
-    let patience = Duration::from_secs(dog.timeout.unwrap_or(60).min(600)).saturating_mul(2) + session.patience(30);
+    let patience = Duration::from_secs(dog.timeout.unwrap_or(60).min(600)).saturating_mul(2);
+    let patience = patience.saturating_add(session.patience(30));
     let event = session.host.event("WATCHDOG", &|_| true, patience).map_err(|error| error.to_string())?;
     let seconds = crashed.elapsed().as_secs();
     let Some(data) = event else {
@@ -107,12 +108,11 @@ fn fed(session: &mut Session<'_>) -> Result<Result<Dog, String>, String> {
             return Ok(Err(format!("no watchdog is {NAME}: nothing can fire")));
         };
         match dog.state.as_str() {
-            "active" => return Ok(Ok(dog)),
             "inactive" if Instant::now() < deadline => thread::sleep(Duration::from_secs(3)),
             "inactive" => {
                 return Ok(Err(format!("/dev/{} is inactive: nothing feeds it, so it never fires", dog.device)));
             }
-            // A kernel that does not say: the event alone decides.
+            // Active; or the kernel does not say, and the event alone decides.
             _ => return Ok(Ok(dog)),
         }
     }

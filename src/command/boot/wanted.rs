@@ -26,13 +26,13 @@ pub(super) struct Wanted {
     /// A property besides, earned or not; without a value it is left out (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     property: Vec<String>,
-    /// hw_disk_bus: scsi (virtio-scsi) or virtio
+    /// The root disk's bus: scsi (virtio-scsi) or virtio
     #[arg(long, value_name = "BUS", hide_possible_values = true, value_parser = PossibleValuesParser::new(["scsi", "virtio"]))]
     bus: Option<String>,
-    /// hw_firmware_type: bios or uefi
+    /// The firmware: bios or uefi
     #[arg(long, value_name = "FIRMWARE", hide_possible_values = true, value_parser = PossibleValuesParser::new(["bios", "uefi"]))]
     firmware: Option<String>,
-    /// hw_machine_type: pc or q35
+    /// The machine type: pc or q35
     #[arg(long, value_name = "TYPE", hide_possible_values = true, value_parser = PossibleValuesParser::new(["pc", "q35"]))]
     machine: Option<String>,
     /// Processors, 2 unless the flavor says otherwise

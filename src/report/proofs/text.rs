@@ -46,8 +46,8 @@ fn write_table(page: &mut Page, trial: &Trial, verbosity: Verbosity) {
     let mut rows: Vec<([String; 4], Option<Standing>, String)> = vec![(HEAD.map(str::to_owned), None, String::new())];
     for proof in &trial.proofs {
         let mut decides = proof.decides.iter();
-        // The verdict that is most worth seeing.
-        let first = proof.decides.iter().max_by_key(|(_, verdict)| *verdict).or_else(|| proof.decides.first());
+        // The verdict that is most worth seeing; the first of equals.
+        let first = proof.decides.iter().rev().max_by_key(|(_, verdict)| *verdict);
         let more = proof.decides.len().saturating_sub(1);
         let name = match (first, more) {
             (None, _) => "–".to_owned(),
