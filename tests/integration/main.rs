@@ -27,6 +27,7 @@ mod layers;
 mod layouts;
 mod lint;
 mod loaders;
+mod machine;
 mod manifests;
 mod oracles;
 mod readers_disk;
