@@ -22,6 +22,7 @@ mod cli;
 mod common;
 mod config;
 mod confined;
+mod devices;
 mod docs;
 mod faults;
 mod families;

@@ -35,10 +35,10 @@ pub(super) fn card(asked: &Asked<'_>) -> Result<(Device, u32)> {
     if driver != "virtio-net-pci" {
         // Nova writes the option whatever the card is.
         return match packed {
-            Some((_, from)) => {
+            Some((true, from)) => {
                 Err(impossible(from, &format!("{driver} is no virtio device")).help("use hw_vif_model=virtio"))
             }
-            None => Ok((card, 1)),
+            _ => Ok((card, 1)),
         };
     }
     if let Some((true, _)) = packed {
@@ -83,5 +83,6 @@ mod tests {
         let machine = with(2, &[], &[packed]).unwrap();
         assert_eq!(machine.device(Role::Network).unwrap().options["packed"], true);
         assert!(with(2, &[], &[packed, ("hw_vif_model", "e1000")]).is_err());
+        assert!(with(2, &[], &[("hw_virtio_packed_ring", "false"), ("hw_vif_model", "e1000")]).is_ok());
     }
 }
