@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Long enough for a QEMU that starts beside a whole test run.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn program() -> PathBuf {
     std::env::var_os("BOOTWORTHY_QEMU").expect("BOOTWORTHY_QEMU is not set; run the tests with tests/run").into()
