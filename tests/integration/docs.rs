@@ -166,7 +166,9 @@ fn proofs_page() -> String {
         text += &format!("| `{}` | {} | {checks} |\n", proof.id, marked(proof.summary));
     }
     text += "\nWhat no boot decides:\n\n";
-    text += &UNDECIDED.iter().map(|(id, why)| format!("- `{id}`: {why}\n")).collect::<String>();
+    for (id, why) in UNDECIDED {
+        text += &format!("- `{id}`: {why}\n");
+    }
     text
 }
 

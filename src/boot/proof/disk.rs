@@ -152,7 +152,10 @@ fn trim(session: &mut Session<'_>) -> Seen {
         drop(session.command("mount -o remount,discard /", session.patience(10)));
     }
     let by_fstrim = trimmed.is_ok() && after >= SIZE / 2;
-    let unmaps = unmaps(session).map(|count| format!("; {count} unmap operations")).unwrap_or_default();
+    let unmaps = unmaps(session)
+        .filter(|count| *count > 0)
+        .map(|count| format!("; {count} unmap operations"))
+        .unwrap_or_default();
     let mib = |bytes: u64| bytes / MIB;
     let told = |how: &str, bytes: u64| format!("{how} freed {} of {} MiB in the overlay", mib(bytes), mib(SIZE));
     let alone = if was_kept { "fstrim alone" } else { "fstrim, or the kernel by itself," };
