@@ -56,6 +56,32 @@ pub struct Mark {
     /// The last phase in which it counts: what a login session prints is not the firmware's word. There is no first one:
     /// a quiet guest does not say how far it has come.
     until: Phase,
+    /// In how many lines of one boot it must have stood.
+    pub(super) times: u32,
+    /// Whether it stands in a line that the guest does not end.
+    pub(super) is_prompt: bool,
+    /// What it says.
+    pub meaning: Meaning,
+    /// The same in words, for the report.
+    pub says: &'static str,
+}
+
+impl Mark {
+    /// Whether it is on a line that was written in `phase`.
+    pub fn is_on(&self, line: &str, phase: Option<Phase>) -> bool {
+        let mut rest = Some(line);
+        phase.is_none_or(|phase| phase <= self.until)
+            && self.words.iter().all(|word| {
+                rest = rest.and_then(|rest| rest.split_once(word)).map(|(_, after)| after);
+                rest.is_some()
+            })
+    }
+}
+
+const fn mark(
+    id: &'static str,
+    words: &'static [&'static str],
+    until: Phase,
     meaning: Meaning,
     says: &'static str,
 ) -> Mark {
