@@ -242,7 +242,7 @@ mod tests {
             (&[GREETING, r#"{"id": 0}"#], "monitor: qmp_capabilities: an answer without return and error"),
         ];
         for (lines, expected) in rows {
-            let (monitor, peer) = monitor(lines, true);
+            let (monitor, peer) = monitor(lines, lines.len() < 2);
             let found = monitor.unwrap_err().to_string();
             assert!(found.starts_with(expected), "{found}");
             peer.join().unwrap();
