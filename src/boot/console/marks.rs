@@ -53,10 +53,13 @@ pub struct Mark {
     pub id: &'static str,
     /// What stands in the line, in this order.
     pub words: &'static [&'static str],
-    /// The phases in which it counts, first and last: what a login session prints is not the firmware's word.
-    pub(super) during: (Phase, Phase),
+    /// The last phase in which it counts: what a login session prints is not the firmware's word. There is no first one:
+    /// a quiet guest does not say how far it has come.
+    until: Phase,
     /// In how many lines of one boot it must have stood.
     pub(super) times: u32,
+    /// Whether it stands in a line that the guest does not end.
+    pub(super) is_prompt: bool,
     /// What it says.
     pub meaning: Meaning,
     /// The same in words, for the report.
@@ -64,11 +67,10 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Whether it is on a line that was written in `phase`; before the first phase is known all count.
+    /// Whether it is on a line that was written in `phase`.
     pub fn is_on(&self, line: &str, phase: Option<Phase>) -> bool {
-        let (first, last) = self.during;
         let mut rest = Some(line);
-        phase.is_none_or(|phase| (first..=last).contains(&phase))
+        phase.is_none_or(|phase| phase <= self.until)
             && self.words.iter().all(|word| {
                 rest = rest.and_then(|rest| rest.split_once(word)).map(|(_, after)| after);
                 rest.is_some()
@@ -79,21 +81,31 @@ impl Mark {
 const fn mark(
     id: &'static str,
     words: &'static [&'static str],
-    during: (Phase, Phase),
+    until: Phase,
     meaning: Meaning,
     says: &'static str,
 ) -> Mark {
-    Mark { id, words, during, times: 1, meaning, says }
+    Mark { id, words, until, times: 1, is_prompt: false, meaning, says }
+}
+
+const fn prompt(
+    id: &'static str,
+    words: &'static [&'static str],
+    until: Phase,
+    meaning: Meaning,
+    says: &'static str,
+) -> Mark {
+    Mark { id, words, until, times: 1, is_prompt: true, meaning, says }
 }
 
 use Meaning::{Disk, Failure, Foreign, Sign};
 use Phase::{Firmware, Initrd, Kernel, Loader, Login, Userspace};
 
-const ANY: (Phase, Phase) = (Firmware, Login);
-const BEFORE_KERNEL: (Phase, Phase) = (Firmware, Loader);
-const RUNNING: (Phase, Phase) = (Kernel, Login);
-const EARLY: (Phase, Phase) = (Kernel, Initrd);
-const BOOTING: (Phase, Phase) = (Kernel, Userspace);
+const ANY: Phase = Login;
+const BEFORE_KERNEL: Phase = Loader;
+const RUNNING: Phase = Login;
+const EARLY: Phase = Initrd;
+const BOOTING: Phase = Userspace;
 
 /// Rounds of timeout scripts after which dracut's root file system will not come any more. It makes some hundred of them
 /// before it gives up by itself; a degraded array starts in the first.
@@ -146,8 +158,8 @@ pub const MARKS: &[Mark] = &[
     ),
     mark("firmware-uefi", &["BdsDxe: loading Boot"], ANY, Meaning::Phase(Firmware), "the EFI firmware runs"),
     // GRUB, grub-core/kern/rescue_reader.c, main.c. Its `error:` lines are signs only: sound images print some.
-    mark("grub-rescue", &["grub rescue>"], BEFORE_KERNEL, Failure, "GRUB does not find its own files"),
-    mark("grub-prompt", &["grub> "], BEFORE_KERNEL, Failure, "GRUB found no menu"),
+    prompt("grub-rescue", &["grub rescue>"], BEFORE_KERNEL, Failure, "GRUB does not find its own files"),
+    prompt("grub-prompt", &["grub>"], BEFORE_KERNEL, Failure, "GRUB found no menu"),
     mark(
         "grub-minimal",
         &["Minimal BASH-like line editing is supported"],
@@ -182,9 +194,31 @@ pub const MARKS: &[Mark] = &[
         Failure,
         "the init that the command line names does not run",
     ),
+    // Status 0, 1, 2 and 127; a signal, which stands in the last two digits, may be the translator's doing.
     mark(
         "init-exited",
-        &["Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000", "00"],
+        &["Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000000"],
+        BOOTING,
+        Failure,
+        "init ended by itself",
+    ),
+    mark(
+        "init-exited",
+        &["Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100"],
+        BOOTING,
+        Failure,
+        "init ended by itself",
+    ),
+    mark(
+        "init-exited",
+        &["Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000200"],
+        BOOTING,
+        Failure,
+        "init ended by itself",
+    ),
+    mark(
+        "init-exited",
+        &["Kernel panic - not syncing: Attempted to kill init! exitcode=0x00007f00"],
         BOOTING,
         Failure,
         "init ended by itself",
@@ -220,7 +254,7 @@ pub const MARKS: &[Mark] = &[
         "the root file system's device did not come",
     ),
     mark("initramfs-panic", &["ALERT!", "Dropping to a shell!"], BOOTING, Failure, "the initrd gave up"),
-    mark("initramfs-shell", &["(initramfs)"], BOOTING, Failure, "the initrd gave up and opened a shell"),
+    prompt("initramfs-shell", &["(initramfs)"], BOOTING, Failure, "the initrd gave up and opened a shell"),
     mark(
         "no-init-found",
         &["No init found. Try passing init= bootarg."],
@@ -269,7 +303,7 @@ pub const MARKS: &[Mark] = &[
         "the root file system's device did not come",
     ),
     mark("dracut-emergency", &["Entering emergency mode."], EARLY, Failure, "the initrd gave up"),
-    mark("dracut-shell", &["dracut:/#"], EARLY, Failure, "the initrd gave up and opened a shell"),
+    prompt("dracut-shell", &["dracut:/#"], EARLY, Failure, "the initrd gave up and opened a shell"),
     // systemd: src/core/main.c, job.c, units/emergency.service.in, src/sulogin-shell.
     mark("initrd-systemd", &["Welcome to ", "(Initramfs)"], EARLY, Meaning::Phase(Initrd), "the initrd's systemd runs"),
     mark("device-by-bus-name", &["Expecting device dev-vd"], BOOTING, Sign, "a file system is mounted by its bus name"),
@@ -283,14 +317,14 @@ pub const MARKS: &[Mark] = &[
         "systemd gave up: a file system of /etc/fstab could not be mounted",
     ),
     mark("rescue-mode", &["You are in rescue mode"], BOOTING, Failure, "systemd stopped in rescue mode"),
-    mark(
+    prompt(
         "maintenance",
         &["Press Enter for maintenance"],
         BOOTING,
         Failure,
         "systemd gave up and asks for the root password",
     ),
-    mark(
+    prompt(
         "maintenance-password",
         &["Give root password for maintenance"],
         BOOTING,
@@ -313,5 +347,5 @@ pub const MARKS: &[Mark] = &[
         "the root file system's init runs",
     ),
     mark("userspace-openrc", &["OpenRC "], EARLY, Meaning::Phase(Userspace), "the root file system's OpenRC runs"),
-    mark("login", &[" login:"], (Initrd, Userspace), Meaning::Phase(Login), "it asks for a login"),
+    prompt("login", &[" login:"], BOOTING, Meaning::Phase(Login), "it asks for a login"),
 ];

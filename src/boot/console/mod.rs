@@ -41,8 +41,6 @@ pub struct Console {
     file: Option<File>,
     read: u64,
     lines: Lines,
-    /// The unfinished line that has had its mark.
-    prompt: Option<&'static str>,
     phase: Option<Phase>,
     /// Lines of this boot that each mark was on.
     counts: [u32; MARKS.len()],
@@ -60,7 +58,6 @@ impl Console {
             file: None,
             read: 0,
             lines: Lines::default(),
-            prompt: None,
             phase: None,
             counts: [0; MARKS.len()],
             hits: Vec::new(),
@@ -108,28 +105,27 @@ impl Console {
     /// Looks at what the guest wrote at `now`.
     fn take(&mut self, bytes: &[u8], now: Duration) {
         for line in self.lines.take(bytes) {
-            // What it had as a prompt it does not get twice.
-            let had = self.prompt.take();
-            self.mark(&line, now, had);
+            self.mark(&line, now, true);
             if self.tail.len() >= TAIL {
                 self.tail.pop_front();
             }
             self.tail.push_back(line);
         }
-        if let (None, Some(rest)) = (self.prompt, self.lines.rest()) {
-            self.prompt = self.mark(&rest, now, None);
+        if let Some(rest) = self.lines.rest() {
+            self.mark(&rest, now, false);
         }
     }
 
-    /// Puts down the first mark that is on the line, each once in a boot; its id.
-    fn mark(&mut self, line: &str, now: Duration, had: Option<&str>) -> Option<&'static str> {
-        let (index, mark) = MARKS.iter().enumerate().find(|(_, mark)| mark.is_on(line, self.phase))?;
-        if had == Some(mark.id) {
-            return None;
-        }
+    /// Puts down the first mark that is on the line, each once in a boot. Half a line may become anything: only a prompt
+    /// is looked for in it.
+    fn mark(&mut self, line: &str, now: Duration, is_whole: bool) {
+        let mut marks = MARKS.iter().zip(&mut self.counts).filter(|(mark, _)| is_whole || mark.is_prompt);
+        let Some((mark, count)) = marks.find(|(mark, _)| mark.is_on(line, self.phase)) else { return };
+        *count = count.saturating_add(1);
+        let is_due = *count == mark.times;
         if let Meaning::Phase(phase) = mark.meaning {
             if self.phase == Some(phase) {
-                return None;
+                return;
             }
             if self.phase > Some(phase) {
                 self.counts.fill(0);
@@ -140,12 +136,10 @@ impl Console {
         if mark.meaning == Meaning::Disk {
             self.awaiting = None;
         }
-        let count = self.counts.get_mut(index)?;
-        *count = count.saturating_add(1);
-        if *count == mark.times {
+        // A phase is told as often as it is come to.
+        if is_due || matches!(mark.meaning, Meaning::Phase(_)) {
             self.hit(mark, line.to_owned(), now);
         }
-        Some(mark.id)
     }
 
     fn hit(&mut self, mark: &'static Mark, line: String, at: Duration) {

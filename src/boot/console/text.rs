@@ -105,7 +105,7 @@ mod tests {
             assert_eq!(single, *expected, "byte by byte: {bytes:?}");
         }
         let mut lines = Lines::default();
-        assert_eq!(lines.take(b"\xff\xfe ok\n"), ["\\xFF\\xFE ok"]);
+        assert_eq!(lines.take(b"\xff\xfe ok\n"), ["\\xff\\xfe ok"]);
         assert_eq!(lines.take(&vec![b'x'; 3 * MAX_LINE]).len(), 3);
     }
 }

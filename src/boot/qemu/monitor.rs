@@ -155,6 +155,10 @@ impl Monitor {
             match self.stream.read(&mut part) {
                 Ok(0) => return Err(Error::io("monitor", "QEMU closed it")),
                 Ok(count) => self.pending.extend(part.iter().take(count)),
+                // Its end while a command of ours was on the way.
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                    return Err(Error::io("monitor", "QEMU closed it"));
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     if left.is_zero() || Instant::now() >= deadline {
@@ -231,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_is_no_monitor() {
-        let long = "x".repeat(MAX_LINE + 2);
+        let long = "x".repeat(MAX_LINE + 8192);
         let rows: [(&[&str], &str); 5] = [
             (&[], "monitor: QEMU closed it"),
             (&[r#"{"hello": 1}"#], r#"monitor: it greets with {"hello":1}, not with QMP's version"#),
@@ -240,7 +244,7 @@ mod tests {
             (&[GREETING, r#"{"id": 0}"#], "monitor: qmp_capabilities: an answer without return and error"),
         ];
         for (lines, expected) in rows {
-            let (monitor, peer) = monitor(lines, true);
+            let (monitor, peer) = monitor(lines, lines.len() < 2);
             let found = monitor.unwrap_err().to_string();
             assert!(found.starts_with(expected), "{found}");
             peer.join().unwrap();
