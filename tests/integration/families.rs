@@ -38,8 +38,7 @@ Restart=always
 [Install]
 WantedBy=dev-virtio\x2dports-org.qemu.guest_agent.0.device
 ";
-const WATCHDOG: &str =
-    "[Service]\nType=forking\nExecStart=/usr/sbin/watchdog\n[Install]\nWantedBy=multi-user.target\n";
+const WATCHDOG: &str = "[Service]\nType=forking\nExecStart=/usr/sbin/watchdog\n[Install]\nWantedBy=multi-user.target\n";
 const TIMER: &str = "[Timer]\nOnCalendar=weekly\n[Install]\nWantedBy=timers.target\n";
 const FSTRIM: &str = "[Service]\nType=oneshot\nExecStart=/sbin/fstrim --listed-in /etc/fstab:/proc/self/mountinfo\n";
 const SSHD: &str = "[Service]\nExecStart=/usr/sbin/sshd -D\n[Install]\nWantedBy=multi-user.target\n";
@@ -53,7 +52,15 @@ struct Family {
     passes: &'static [&'static str],
 }
 
-const SYSTEMD: &[&str] = &["fstab-stable-ids", "fstab-uuid", "trim-enabled", "watchdog-armed", "machine-id-reset", "ssh-hostkeys-absent", "password-unset"];
+const SYSTEMD: &[&str] = &[
+    "fstab-stable-ids",
+    "fstab-uuid",
+    "trim-enabled",
+    "watchdog-armed",
+    "machine-id-reset",
+    "ssh-hostkeys-absent",
+    "password-unset",
+];
 
 const FAMILIES: &[Family] = &[
     Family {
@@ -195,7 +202,8 @@ fn every_family_passes_the_checks_of_what_was_configured() {
         let told = std::fs::read_to_string(tree.join(family.told.0)).unwrap();
         assert!(told.contains(family.told.1), "{}: {told}", family.recipe);
         tool("chmod", ["-R", "a+rX", tree.to_str().unwrap()]);
-        let report: Value = serde_json::from_str(&bootworthy(["check", "--format", "json", tree.to_str().unwrap()]).stdout).unwrap();
+        let report: Value =
+            serde_json::from_str(&bootworthy(["check", "--format", "json", tree.to_str().unwrap()]).stdout).unwrap();
         let verdicts = report["checks"].as_array().unwrap();
         for id in family.passes {
             let check = verdicts.iter().find(|check| check["id"] == *id).unwrap();
