@@ -233,6 +233,7 @@ fn text(report: &Report, verbosity: Verbosity) -> String {
 }
 
 /// A mistake of the recipe or of what was asked for: nothing was fetched.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn refused(error: Error) -> Usage {
     let help = error.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
     Usage(format!("{error}{help}"))
