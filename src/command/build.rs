@@ -129,7 +129,7 @@ impl Args {
     }
 
     fn lock_path(&self, recipe: &Recipe) -> PathBuf {
-        let beside = || self.output.as_deref().map_or(Path::new("."), folder).join(format!("{}.lock", recipe.name));
+        let beside = || self.output.as_deref().unwrap_or(Path::new("")).with_file_name(format!("{}.lock", recipe.name));
         self.lock.clone().unwrap_or_else(beside)
     }
 
