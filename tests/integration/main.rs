@@ -22,6 +22,7 @@ mod config;
 mod confined;
 mod docs;
 mod faults;
+mod families;
 mod features;
 mod hostile_manifests;
 mod images;

@@ -64,7 +64,7 @@ fn pins(options: &Options) -> String {
     let mut text = String::new();
     for package in &options.locked {
         // Writing to a string cannot fail.
-        drop(write!(text, "Package: {}\nPin: version {}\nPin-Priority: 1001\n\n", package.name, package.version));
+        let _ = write!(text, "Package: {}\nPin: version {}\nPin-Priority: 1001\n\n", package.name, package.version);
     }
     text
 }

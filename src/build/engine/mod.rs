@@ -123,6 +123,7 @@ pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
 
 /// Looks, as the tree's root, whether it is a tree that an image can be made of.
 pub(super) fn apply(_: &Options, root: &Root) -> Result<()> {
+    root.heal_links()?;
     archive::look(root)
 }
 

@@ -76,10 +76,11 @@ fn records(printed: &str, name: &str, version: &str, architecture: &str) -> Vec<
 
 /// Asks the lists that apt installed from.
 fn digests(packages: &mut [Package], shop: &Workshop) -> Result<()> {
-    let names: Vec<String> = packages
-        .iter()
-        .map(|package| format!("{}:{}={}", package.name, apt(&package.architecture), package.version))
-        .collect();
+    let name = |package: &Package| match package.architecture.as_str() {
+        "all" => format!("{}={}", package.name, package.version),
+        architecture => format!("{}:{architecture}={}", package.name, package.version),
+    };
+    let names: Vec<String> = packages.iter().map(name).collect();
     if names.is_empty() {
         return Ok(());
     }
@@ -90,11 +91,6 @@ fn digests(packages: &mut [Package], shop: &Workshop) -> Result<()> {
         package.sha256 = known.get(&key).cloned();
     }
     Ok(())
-}
-
-/// apt asks for packages of no architecture by that of the machine.
-fn apt(architecture: &str) -> &str {
-    if architecture == "all" { "any" } else { architecture }
 }
 
 /// SHA-256 by name, version and architecture.

@@ -58,12 +58,20 @@ const END: &str = "# bootworthy build: end";
 /// # Errors
 /// A module that a kernel of the tree does not have; a generator that is not in the tree or fails.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply(STAGE, Stage::Initrd(options.clone()), shop)?;
+    configure(options, shop)?;
     for words in programs(options.generator) {
         let Some((program, arguments)) = words.split_first() else { continue };
         shop.run(STAGE, shop.within(program).args(arguments))?;
     }
     Ok(())
+}
+
+/// Tells the generator, and no more.
+///
+/// # Errors
+/// A module that a kernel of the tree does not have.
+pub fn configure(options: &Options, shop: &Workshop) -> Result<()> {
+    super::apply(STAGE, Stage::Initrd(options.clone()), shop)
 }
 
 /// What makes every initrd of the tree.

@@ -12,6 +12,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
 
 /// Bytes of a file of a tree that a stage reads: a kernel's configuration has 300 KiB, `modules.dep` 1.5 MB.
 pub(super) const MAX_FILE: u64 = 16 * MIB;
@@ -22,7 +23,11 @@ const TEMPORARY: &str = ".bootworthy-new";
 
 /// A tree.
 #[derive(Debug)]
-pub(in crate::build) struct Root(OwnedFd);
+pub(in crate::build) struct Root {
+    fd: OwnedFd,
+    /// Where the host has it.
+    path: PathBuf,
+}
 
 /// A folder of the tree, and a name in it.
 struct Place {
@@ -41,13 +46,14 @@ impl Root {
     /// When it is none.
     pub(in crate::build) fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        open(path, flags, Mode::empty()).map(Self).map_err(|error| Error::io("tree", error))
+        let fd = open(path, flags, Mode::empty()).map_err(|error| Error::io("tree", error))?;
+        Ok(Self { fd, path: path.to_owned() })
     }
 
     /// A whole file, links followed; `None` where it is not there.
     pub(super) fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = match openat2(&self.0, inner(path), flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+        let file = match openat2(&self.fd, inner(path), flags, Mode::empty(), ResolveFlags::IN_ROOT) {
             Ok(file) => File::from(file),
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
             Err(error) => return Err(failed("cannot read", path, error.into())),
@@ -66,7 +72,7 @@ impl Root {
 
     /// Whether there is something, links followed.
     pub(in crate::build) fn exists(&self, path: &str) -> bool {
-        openat2(&self.0, inner(path), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT).is_ok()
+        openat2(&self.fd, inner(path), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT).is_ok()
     }
 
     /// Whether there is a folder, links followed.
@@ -182,12 +188,32 @@ impl Root {
     /// A path of the host by which the tree can be walked.
     pub(in crate::build) fn magic(&self) -> PathBuf {
         // A descriptor of O_PATH is no folder to read; its "." is.
-        magic(&self.0).join(".")
+        magic(&self.fd).join(".")
+    }
+
+    /// Makes links point where they would with `/` at the tree: fakechroot writes the tree's own path before those that
+    /// begin with `/`.
+    pub(in crate::build) fn heal_links(&self) -> Result<()> {
+        for entry in WalkDir::new(self.magic()).same_file_system(true) {
+            let entry = entry.map_err(|error| Error::io("links of the tree", error))?;
+            if !entry.path_is_symlink() {
+                continue;
+            }
+            let healed = fs::read_link(entry.path()).and_then(|target| match target.strip_prefix(&self.path) {
+                Ok(inner) => {
+                    fs::remove_file(entry.path())?;
+                    symlink(Path::new("/").join(inner), entry.path())
+                }
+                Err(_) => Ok(()),
+            });
+            healed.map_err(|error| Error::io("links of the tree", error))?;
+        }
+        Ok(())
     }
 
     fn folder(&self, path: &str) -> Result<OwnedFd, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat2(&self.0, inner(path), flags, Mode::empty(), ResolveFlags::IN_ROOT)
+        openat2(&self.fd, inner(path), flags, Mode::empty(), ResolveFlags::IN_ROOT)
     }
 
     fn folder_made(&self, path: &str) -> Result<OwnedFd> {
@@ -298,6 +324,17 @@ mod tests {
         root.remove("/etc").unwrap();
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
         assert!(root.write("/etc/..", b"").is_err());
+    }
+
+    #[test]
+    fn links_lose_the_path_of_the_tree() {
+        let (folder, root) = tree();
+        for (name, target) in [("a", folder.path().join("etc/x")), ("b", "/etc/x".into()), ("c", "../x".into())] {
+            symlink(target, folder.path().join(name)).unwrap();
+        }
+        root.heal_links().unwrap();
+        let targets = ["a", "b", "c"].map(|name| fs::read_link(folder.path().join(name)).unwrap());
+        assert_eq!(targets.map(|target| target.display().to_string()), ["/etc/x", "/etc/x", "../x"]);
     }
 
     #[test]

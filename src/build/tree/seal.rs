@@ -88,6 +88,7 @@ const UNINITIALIZED: &str = "uninitialized\n";
 const STUB: &str = "../run/systemd/resolve/stub-resolv.conf";
 
 pub(super) fn apply(options: &Options, root: &Root) -> Result<()> {
+    root.heal_links()?;
     MOUNTED.iter().try_for_each(|folder| root.empty(folder))?;
     options.traces.iter().try_for_each(|trace| take(*trace, root))?;
     root.remove("/etc/hostname")?;

@@ -173,7 +173,7 @@ impl Workshop {
 
     /// A program of the host, as the tree's root, that itself steps into the tree.
     pub fn chrooting(&self, program: impl AsRef<OsStr>) -> Command {
-        self.faking(self.guarded(self.mode.chrooting(&self.folder).into_iter(), program.as_ref()))
+        self.guarded(self.mode.chrooting(&self.folder).into_iter(), program.as_ref())
     }
 
     /// A program of the host, as the tree's root, while the tree has the `/dev`, `/proc` and `/sys` of [`Self::within`].
