@@ -36,6 +36,12 @@ pub struct Lock {
     pub package: Vec<Package>,
 }
 
+/// What every version has.
+#[derive(Deserialize)]
+struct Head {
+    schema: String,
+}
+
 /// A package as it was installed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,15 +77,15 @@ impl Lock {
     /// # Errors
     /// `Corrupt` where it is no lock of this version.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
-        let lock: Self = toml::from_str(text).map_err(|error| {
-            Error::corrupt("lock", error.message().replace('\n', ", "))
-                .at(name)
-                .help("build without --locked to write it anew")
-        })?;
-        if lock.schema == SCHEMA {
-            return Ok(lock);
+        let wrong =
+            |cause: String| Error::corrupt("lock", cause).at(name).help("build without --locked to write it anew");
+        let unread = |error: toml::de::Error| wrong(error.message().replace('\n', ", "));
+        // The version first: another one has other fields.
+        let head: Head = toml::from_str(text).map_err(unread)?;
+        if head.schema != SCHEMA {
+            return Err(wrong(format!("schema is {:?}, this version reads {SCHEMA}", head.schema)));
         }
-        Err(Error::corrupt("lock", format!("schema is {:?}, this version reads {SCHEMA}", lock.schema)).at(name))
+        toml::from_str(text).map_err(unread)
     }
 
     /// The text of the file.

@@ -47,9 +47,10 @@ pub(super) fn ways(recipe: &Recipe, distribution: &Distribution) -> Result<&'sta
     Ok(ways)
 }
 
-/// Rules over the whole of the recipe; each gives the key and the reason.
-const RULES: &[fn(&Recipe, &Distribution, &Needs) -> Option<(String, String)>] =
-    &[uefi, secure_boot, masked, blacklisted, no_discard, datasource, unreadable];
+/// A rule over the whole of the recipe: gives the key and the reason.
+type Rule = fn(&Recipe, &Distribution, &Needs) -> Option<(String, String)>;
+
+const RULES: &[Rule] = &[uefi, secure_boot, masked, blacklisted, no_discard, datasource, unreadable];
 
 /// The first wish that another one makes impossible.
 pub(super) fn contradictions(recipe: &Recipe, distribution: &Distribution, needs: &Needs) -> Result<(), Error> {

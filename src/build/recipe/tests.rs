@@ -93,7 +93,11 @@ const BAD: &[(&str, &str, &str)] = &[
     ("size = \"4 GiB\"", "size = \"4 GiB\"\ntable = \"mbr\"", "disk.table: \"mbr\" is none of gpt"),
     ("kind = \"bios-boot\"", "kind = \"boot\"", "needs a partition of kind \"bios-boot\""),
     ("kind = \"esp\"", "kind = \"boot\"", "needs a partition of kind \"esp\""),
-    ("kind = \"esp\"", "kind = \"root\"", "disk.partition.kind: there is a partition of kind \"root\" already"),
+    (
+        "[[disk.partition]]\nlabel = \"esp\"",
+        "[[disk.partition]]\nlabel = \"b\"\nkind = \"bios-boot\"\nsize = \"1 MiB\"\n[[disk.partition]]\nlabel = \"esp\"",
+        "disk.partition.kind: there is a partition of kind \"bios-boot\" already",
+    ),
     ("kind = \"root\"", "kind = \"boot\"", "the last partition is not the root"),
     ("size = \"64 MiB\"\n", "", "disk.partition.size: it is missing; only the last"),
     ("size = \"64 MiB\"", "size = \"1 MiB\"", "an ESP of less than 8 MiB"),
