@@ -205,8 +205,9 @@ fn recipe_page() -> String {
         .to_owned();
     text += &recipe::page();
     text += "\n## Features\n\nWhat each brings along is on [its page](features.md), under recipe.\n\n";
-    text += &FEATURES.iter().map(|feature| format!("- `{}`: {}\n", feature.name, feature.summary)).collect::<String>();
-    text
+    let rows: Vec<String> =
+        FEATURES.iter().map(|feature| format!("- `{}`: {}\n", feature.name, feature.summary)).collect();
+    text + &rows.concat()
 }
 
 /// Runs the commands of a console block and writes down what they print.

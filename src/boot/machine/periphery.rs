@@ -156,7 +156,8 @@ mod tests {
             (&[("hw_rng:rate_bytes", "2048"), ("hw_rng:rate_period", "1000")], Some(Some(2048))),
         ] {
             let machine = of(specs, &[("hw_rng_model", "virtio")]).unwrap();
-            let rate = machine.device(Role::Rng).map(|rng| rng.options.get("max-bytes").and_then(|rate| rate.as_u64()));
+            let rate =
+                machine.device(Role::Rng).map(|rng| rng.options.get("max-bytes").and_then(serde_json::Value::as_u64));
             assert_eq!(rate, expected, "{specs:?}");
             assert_eq!(machine.promises.rng, expected.is_some());
         }
