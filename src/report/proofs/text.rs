@@ -25,7 +25,9 @@ fn write(trial: &Trial, style: Style) -> String {
             page.folded("note: ", &escape(remark));
         }
         page.line("");
-        write_table(&mut page, trial, style.verbosity);
+        if !trial.proofs.is_empty() {
+            write_table(&mut page, trial, style.verbosity);
+        }
         write_disagreements(&mut page, trial);
     }
     page.line(&trial.closing());
