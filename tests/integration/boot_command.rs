@@ -37,7 +37,7 @@ fn what_cannot_be_booted_is_said_before_anything_starts() {
         (&["fixtures"], 2, "only a disk image boots"),
         (&["no such file"], 3, "cannot open it"),
         (&[&text], 3, "error: "),
-        (&[&good, "--properties", &broken], 3, "manifest"),
+        (&[&good, "--properties", &broken], 3, "EOF while parsing"),
         (&[&good, "--properties", &two], 3, "it describes 2 images, and one boots"),
         (&[&good, "--properties", "/nowhere.json"], 3, "/nowhere.json"),
         (&[&good, "--qemu", &qemu, "--properties", &refused, "--print-command"], 3, "nvme"),
