@@ -238,9 +238,13 @@ fn every_family_passes_the_checks_of_what_was_configured() {
             tool("chmod", ["755", tree.join(path).to_str().unwrap()]);
         }
         if family.recipe == "alpine" {
-            SERVICES.iter().for_each(|name| put(&tree, &format!("etc/init.d/{name}"), "#!/sbin/openrc-run\n"));
+            for name in SERVICES {
+                put(&tree, &format!("etc/init.d/{name}"), "#!/sbin/openrc-run\n");
+            }
         } else {
-            UNITS.iter().for_each(|(path, text)| put(&tree, path, text));
+            for (path, text) in UNITS {
+                put(&tree, path, text);
+            }
         }
         configure(&plan(family.recipe), &shop);
         let told = std::fs::read_to_string(tree.join(family.told.0)).unwrap();

@@ -23,7 +23,7 @@ pub struct Options {
 /// # Errors
 /// When it cannot be written.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply("cloud-init", Stage::CloudInit(options.clone()), shop)
+    super::apply("cloud-init", &Stage::CloudInit(options.clone()), shop)
 }
 
 /// After `90_dpkg.cfg`, Debian's own answer, and after `99-datasource.cfg` of the features; the last file wins.

@@ -48,7 +48,7 @@ pub enum Trace {
 /// # Errors
 /// When something cannot be taken out.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply("seal", Stage::Seal(options.clone()), shop)
+    super::apply("seal", &Stage::Seal(options.clone()), shop)
 }
 
 /// Folders whose content is another's, or of the running system.
@@ -199,6 +199,7 @@ fn clamp(epoch: u64, root: &Root) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::Trace::{CloudInit, Logs, MachineId, PackageCaches, RandomSeed, ResolvConf, SshHostKeys, Temporary};
     use super::*;
 
     #[test]
@@ -224,7 +225,6 @@ mod tests {
         ] {
             root.write(path, b"x").unwrap();
         }
-        use Trace::{CloudInit, Logs, MachineId, PackageCaches, RandomSeed, ResolvConf, SshHostKeys, Temporary};
         let traces = vec![PackageCaches, Logs, CloudInit, SshHostKeys, RandomSeed, Temporary, ResolvConf, MachineId];
         let options = Options { traces, hostname: Some("localhost".into()), source_date_epoch: 1_000_000_000 };
         apply(&options, &root).unwrap();
