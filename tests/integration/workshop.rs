@@ -34,7 +34,7 @@ fn a_program_is_heard_and_judged() {
     let printed = shop.output("try", shop.command("printenv").args(["SOURCE_DATE_EPOCH", "LC_ALL"]), 100).unwrap();
     assert_eq!(printed, b"1700000000\nC.UTF-8\n");
     for (script, says) in [
-        ("echo a reason >&2; exit 3", "stage try: sh failed, exit status 3; it said last:\na reason"),
+        ("echo a reason >&2; exit 3", "stage try: sh failed, exit status 3; it said last: a reason"),
         ("kill -9 $$", "stage try: sh failed, ended by signal 9"),
     ] {
         let error = shop.run("try", shop.command("sh").args(["-c", script])).unwrap_err();

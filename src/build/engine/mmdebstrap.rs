@@ -41,7 +41,12 @@ pub(super) fn make(options: &Options, shop: &Workshop) -> Result<()> {
         command.arg(format!("--setup-hook={PIN}")).arg(format!("--customize-hook={UNPIN}"));
     }
     command.arg(&options.suite).arg(shop.tree()).args(&options.mirrors);
-    shop.run(STAGE, &mut command).map_err(|error| gone(error, options))
+    shop.run(STAGE, &mut command).map_err(|error| match shop.mode() {
+        // man 1 fakechroot, "LIMITATIONS": its library is loaded into the tree's programs.
+        Mode::Fakechroot => gone(error, options)
+            .why("with fakechroot the tree's C library must be as old as this machine's, and of the same release best"),
+        Mode::Root | Mode::Unshare => gone(error, options),
+    })
 }
 
 fn architecture(architecture: Architecture) -> &'static str {
@@ -59,7 +64,7 @@ fn pinned(name: &str, options: &Options) -> String {
     }
 }
 
-/// Prefers what is locked even to what is newer (man 5 `apt_preferences`).
+/// Prefers what is locked even to what is newer (`man 5 apt_preferences`).
 fn pins(options: &Options) -> String {
     let mut text = String::new();
     for package in &options.locked {

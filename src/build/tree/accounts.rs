@@ -120,25 +120,25 @@ impl Accounts {
     /// Adds a user with a group of the same name and number, its password locked; `None` where no number is free.
     pub(super) fn add(&mut self, name: &str, uid: Option<u32>, shell: &str) -> Option<()> {
         let uid = uid.or_else(|| self.passwd.free())?;
-        let gid = if let Some(gid) = self.group.field(name, 2).and_then(|number| number.parse().ok()) {
-            gid
-        } else {
-            let is_free = |number: &u32| {
-                let number = number.to_string();
-                !self.group.0.iter().any(|fields| fields.get(2) == Some(&number))
-            };
-            let gid = Some(uid).filter(is_free).or_else(|| self.group.free())?;
-            self.group.push(&[name, "x", &gid.to_string(), ""]);
-            if !self.gshadow.0.is_empty() {
-                self.gshadow.push(&[name, "!", "", ""]);
-            }
-            gid
-        };
+        let known = self.group.field(name, 2).and_then(|number| number.parse().ok());
+        let gid = known.or_else(|| self.add_group(name, uid))?;
         let home = format!("/home/{name}");
         self.passwd.push(&[name, "x", &uid.to_string(), &gid.to_string(), "", &home, shell]);
         // No day of change: the password does not age, and the day of the build is nowhere.
         self.shadow.push(&[name, "!", "", "0", "99999", "7", "", "", ""]);
         Some(())
+    }
+
+    /// Adds a group, with this number where it is free.
+    fn add_group(&mut self, name: &str, wished: u32) -> Option<u32> {
+        let text = wished.to_string();
+        let is_free = !self.group.0.iter().any(|fields| fields.get(2) == Some(&text));
+        let gid = if is_free { wished } else { self.group.free()? };
+        self.group.push(&[name, "x", &gid.to_string(), ""]);
+        if !self.gshadow.0.is_empty() {
+            self.gshadow.push(&[name, "!", "", ""]);
+        }
+        Some(gid)
     }
 
     /// Sets the hash of a password.

@@ -3,6 +3,7 @@
 use super::Root;
 use super::accounts::Accounts;
 use crate::build::plan::{Mode, Stage};
+use crate::build::source::hex;
 use crate::build::workshop::Workshop;
 use crate::bytes::read_capped;
 use crate::error::{Error, Result};
@@ -77,7 +78,7 @@ fn write(file: &File, accounts: &Accounts, root: &Root) -> Result<()> {
 fn read(source: &str, sha256: Option<&str>) -> Result<Vec<u8>> {
     let mut file = std::fs::File::open(source).map_err(|error| Error::io("cannot read", error).at(source))?;
     let bytes = read_capped(&mut file, MAX_SOURCE, "file").map_err(|error| error.at(source))?;
-    let found = crate::build::source::hex(&Sha256::digest(&bytes));
+    let found = hex(&Sha256::digest(&bytes));
     match sha256 {
         Some(expected) if expected != found => {
             let cause = format!("its SHA-256 is {found}, and was {expected} when the plan was made");

@@ -226,7 +226,7 @@ fn install(root: &Root, path: &str, name: &str) -> Result<Vec<(String, String)>>
             for file in root
                 .names(&folder)?
                 .into_iter()
-                .filter(|file| Path::new(file).extension().is_some_and(|end| end == "conf"))
+                .filter(|file| Path::new(file).extension().is_some_and(|it| it == "conf"))
             {
                 if !dropins.iter().any(|(known, _)| *known == file) {
                     dropins.push((file.clone(), format!("{folder}/{file}")));

@@ -31,7 +31,7 @@ const LOAD: &str = "/etc/modules-load.d/bootworthy.conf";
 pub(super) fn apply(options: &Options, root: &Root) -> Result<()> {
     for (path, lines) in [(LINES, &options.lines), (LOAD, &options.load)] {
         if !lines.is_empty() {
-            let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+            let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
             root.write(path, text.as_bytes())?;
         }
     }

@@ -199,6 +199,7 @@ fn clamp(epoch: u64, root: &Root) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::Trace::{CloudInit, Logs, MachineId, PackageCaches, RandomSeed, ResolvConf, SshHostKeys, Temporary};
     use super::*;
     use Trace::{CloudInit, Logs, MachineId, PackageCaches, RandomSeed, ResolvConf, SshHostKeys, Temporary};
 

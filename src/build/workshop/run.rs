@@ -139,7 +139,7 @@ impl Workshop {
             (None, None) => status.to_string(),
         };
         let last: Vec<String> = last.into_iter().filter(|line| !line.is_empty()).collect();
-        let said = if last.is_empty() { String::new() } else { format!("; it said last:\n{}", last.join("\n")) };
+        let said = if last.is_empty() { String::new() } else { format!("; it said last: {}", last.join("; ")) };
         Err(Error::io(format!("stage {stage}"), format!("{name} failed, {how}{said}"))
             .help(format!("all it said is in {}", self.log().display())))
     }
