@@ -25,7 +25,7 @@ kernel/fs/btrfs/btrfs.ko.xz:
 ";
 /// What features ask of it.
 const CONFIG: &str = "CONFIG_VIRTIO_PCI=m\nCONFIG_SCSI_VIRTIO=m\nCONFIG_BLK_DEV_SD=m\nCONFIG_VIRTIO_NET=m\nCONFIG_VIRTIO_CONSOLE=m
-CONFIG_I6300ESB_WDT=m\nCONFIG_EFI=y\nCONFIG_EFI_STUB=y\nCONFIG_ISO9660_FS=m\nCONFIG_VFAT_FS=m\nCONFIG_BLK_DEV_SR=m\nCONFIG_SATA_AHCI=m\n";
+CONFIG_I6300ESB_WDT=m\nCONFIG_EFI=y\nCONFIG_EFI_STUB=y\nCONFIG_ISO9660_FS=m\nCONFIG_VFAT_FS=m\nCONFIG_BLK_DEV_SR=m\nCONFIG_SATA_AHCI=m\nCONFIG_ATA_PIIX=m\n";
 
 /// qemu's contrib/systemd/qemu-guest-agent.service, as Fedora and RHEL carry it.
 const AGENT: &str = r"[Unit]
@@ -42,6 +42,24 @@ const WATCHDOG: &str = "[Service]\nType=forking\nExecStart=/usr/sbin/watchdog\n[
 const TIMER: &str = "[Timer]\nOnCalendar=weekly\n[Install]\nWantedBy=timers.target\n";
 const FSTRIM: &str = "[Service]\nType=oneshot\nExecStart=/sbin/fstrim --listed-in /etc/fstab:/proc/self/mountinfo\n";
 const SSHD: &str = "[Service]\nExecStart=/usr/sbin/sshd -D\n[Install]\nWantedBy=multi-user.target\n";
+
+const IRQBALANCE: &str =
+    "[Service]\nExecStart=/usr/sbin/irqbalance --foreground\n[Install]\nWantedBy=multi-user.target\n";
+const UDEVD: &str = "[Service]\nExecStart=/usr/lib/systemd/systemd-udevd\n";
+const TRIGGER: &str = "[Service]\nType=oneshot\nExecStart=/usr/bin/udevadm trigger\n";
+/// systemd's rule for ports, and that of Debian's and SUSE's packages for the agent's.
+const VIRTIO_PORTS: &str = "SUBSYSTEM==\"virtio-ports\", TAG+=\"systemd\"\n";
+const AGENT_RULE: &str = "SUBSYSTEM==\"virtio-ports\", ATTR{name}==\"org.qemu.guest_agent.0\", TAG+=\"systemd\", ENV{SYSTEMD_WANTS}=\"qemu-guest-agent.service\"\n";
+/// What the units start.
+const PROGRAMS: &[&str] = &[
+    "usr/lib/systemd/systemd-udevd",
+    "usr/bin/udevadm",
+    "usr/sbin/sshd",
+    "usr/sbin/watchdog",
+    "usr/sbin/irqbalance",
+    "usr/bin/qemu-ga",
+    "sbin/fstrim",
+];
 
 /// A family: its recipe, files of its tree besides those of all, and what its initrds are told where.
 struct Family {
@@ -60,20 +78,31 @@ const SYSTEMD: &[&str] = &[
     "machine-id-reset",
     "ssh-hostkeys-absent",
     "password-unset",
+    "agent-started",
+    "sshd-enabled",
+    "irqbalance-enabled",
 ];
 
 const FAMILIES: &[Family] = &[
     Family {
         recipe: "debian-13",
         release: "ID=debian\nVERSION_ID=\"13\"\nVERSION_CODENAME=trixie\n",
-        files: &[("etc/initramfs-tools/modules", "# modules\n"), ("usr/lib/systemd/system/ssh.service", SSHD)],
+        files: &[
+            ("etc/initramfs-tools/modules", "# modules\n"),
+            ("usr/lib/systemd/system/ssh.service", SSHD),
+            ("usr/lib/udev/rules.d/60-qemu-guest-agent.rules", AGENT_RULE),
+        ],
         told: ("etc/initramfs-tools/modules", "virtio_scsi\n"),
         passes: SYSTEMD,
     },
     Family {
         recipe: "ubuntu-24.04",
         release: "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"\n",
-        files: &[("etc/initramfs-tools/modules", ""), ("usr/lib/systemd/system/ssh.service", SSHD)],
+        files: &[
+            ("etc/initramfs-tools/modules", ""),
+            ("usr/lib/systemd/system/ssh.service", SSHD),
+            ("usr/lib/udev/rules.d/60-qemu-guest-agent.rules", AGENT_RULE),
+        ],
         told: ("etc/initramfs-tools/modules", "virtio_scsi\n"),
         passes: SYSTEMD,
     },
@@ -96,6 +125,7 @@ const FAMILIES: &[Family] = &[
         release: "ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\nVERSION_ID=\"15.6\"\n",
         files: &[
             ("usr/lib/systemd/system/sshd.service", SSHD),
+            ("usr/lib/udev/rules.d/80-qemu-ga.rules", AGENT_RULE),
             ("etc/sysconfig/kernel", "INITRD_MODULES=\"\"\nNO_KMS_IN_INITRD=\"no\"\n"),
         ],
         told: ("etc/sysconfig/kernel", "virtio_scsi"),
@@ -123,13 +153,23 @@ const EVERYWHERE: &[(&str, &str)] = &[
 ];
 const UNITS: &[(&str, &str)] = &[
     ("usr/lib/systemd/systemd", ""),
+    ("usr/lib/systemd/libsystemd-shared-255.so", ""),
+    ("usr/lib/systemd/system/default.target", "[Unit]\nRequires=multi-user.target\n"),
+    ("usr/lib/systemd/system/irqbalance.service", IRQBALANCE),
     ("usr/lib/systemd/system/qemu-guest-agent.service", AGENT),
     ("usr/lib/systemd/system/watchdog.service", WATCHDOG),
     ("usr/lib/systemd/system/fstrim.timer", TIMER),
     ("usr/lib/systemd/system/fstrim.service", FSTRIM),
-    ("usr/lib/systemd/system/multi-user.target", "[Unit]\n"),
+    ("usr/lib/systemd/system/multi-user.target", "[Unit]\nRequires=basic.target\n"),
     ("usr/lib/systemd/system/timers.target", "[Unit]\n"),
     ("usr/lib/systemd/system/basic.target", "[Unit]\nWants=timers.target\n"),
+    (
+        "usr/lib/systemd/system/basic.target.d/udev.conf",
+        "[Unit]\nWants=systemd-udevd.service systemd-udev-trigger.service\n",
+    ),
+    ("usr/lib/systemd/system/systemd-udevd.service", UDEVD),
+    ("usr/lib/systemd/system/systemd-udev-trigger.service", TRIGGER),
+    ("usr/lib/udev/rules.d/99-systemd.rules", VIRTIO_PORTS),
     ("usr/lib/systemd/system/graphical.target", "[Unit]\nRequires=multi-user.target\n"),
 ];
 const SERVICES: &[&str] = &["qemu-guest-agent", "chronyd", "networking", "sshd", "devfs", "watchdog", "cloud-init"];
@@ -164,7 +204,7 @@ fn configure(plan: &Plan, shop: &Workshop) {
             Stage::Units(options) => {
                 // A tree of a few files has the units of the features alone.
                 let mut options = options.clone();
-                options.enable.retain(|unit| !unit.starts_with("cloud") && !unit.starts_with("irqbalance"));
+                options.enable.retain(|unit| *unit != "irqbalance");
                 units::run(&options, shop)
             }
             Stage::Users(options) => users::run(options, shop),
@@ -193,10 +233,18 @@ fn every_family_passes_the_checks_of_what_was_configured() {
         let tree = shop.tree();
         EVERYWHERE.iter().chain(family.files).for_each(|(path, text)| put(&tree, path, text));
         put(&tree, "etc/os-release", family.release);
+        for path in PROGRAMS {
+            put(&tree, path, "\x7fELF");
+            tool("chmod", ["755", tree.join(path).to_str().unwrap()]);
+        }
         if family.recipe == "alpine" {
-            SERVICES.iter().for_each(|name| put(&tree, &format!("etc/init.d/{name}"), "#!/sbin/openrc-run\n"));
+            for name in SERVICES {
+                put(&tree, &format!("etc/init.d/{name}"), "#!/sbin/openrc-run\n");
+            }
         } else {
-            UNITS.iter().for_each(|(path, text)| put(&tree, path, text));
+            for (path, text) in UNITS {
+                put(&tree, path, text);
+            }
         }
         configure(&plan(family.recipe), &shop);
         let told = std::fs::read_to_string(tree.join(family.told.0)).unwrap();

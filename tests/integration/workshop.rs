@@ -43,7 +43,7 @@ fn a_program_is_heard_and_judged() {
     let error = shop.output("try", shop.command("cat").arg("/dev/zero"), 4096).unwrap_err();
     assert!(error.to_string().contains("more than the limit of 4096 bytes"), "{error}");
     let error = shop.run("try", &mut shop.command("no-such-program")).unwrap_err();
-    assert!(error.to_string().contains("program no-such-program: No such file"), "{error}");
+    assert!(error.to_string().contains("program no-such-program: "), "{error}");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn pinned(name: &str, options: &Options) -> String {
     }
 }
 
-/// Prefers what is locked even to what is newer (man 5 apt_preferences).
+/// Prefers what is locked even to what is newer (man 5 `apt_preferences`).
 fn pins(options: &Options) -> String {
     let mut text = String::new();
     for package in &options.locked {

@@ -112,7 +112,7 @@ pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
     shop.remove(STAGE, &shop.tree())?;
     shop.restart().map_err(|error| Error::io("work folder", error))?;
     (maker.make)(options, shop)?;
-    tree::apply(STAGE, Stage::Tree(options.clone()), shop)?;
+    tree::apply(STAGE, &Stage::Tree(options.clone()), shop)?;
     let mut packages = packages::list(options, shop)?;
     packages.sort();
     compare(&options.locked, &packages)?;

@@ -120,20 +120,19 @@ impl Accounts {
     /// Adds a user with a group of the same name and number, its password locked; `None` where no number is free.
     pub(super) fn add(&mut self, name: &str, uid: Option<u32>, shell: &str) -> Option<()> {
         let uid = uid.or_else(|| self.passwd.free())?;
-        let gid = match self.group.field(name, 2).and_then(|number| number.parse().ok()) {
-            Some(gid) => gid,
-            None => {
-                let is_free = |number: &u32| {
-                    let number = number.to_string();
-                    !self.group.0.iter().any(|fields| fields.get(2) == Some(&number))
-                };
-                let gid = Some(uid).filter(is_free).or_else(|| self.group.free())?;
-                self.group.push(&[name, "x", &gid.to_string(), ""]);
-                if !self.gshadow.0.is_empty() {
-                    self.gshadow.push(&[name, "!", "", ""]);
-                }
-                gid
+        let gid = if let Some(gid) = self.group.field(name, 2).and_then(|number| number.parse().ok()) {
+            gid
+        } else {
+            let is_free = |number: &u32| {
+                let number = number.to_string();
+                !self.group.0.iter().any(|fields| fields.get(2) == Some(&number))
+            };
+            let gid = Some(uid).filter(is_free).or_else(|| self.group.free())?;
+            self.group.push(&[name, "x", &gid.to_string(), ""]);
+            if !self.gshadow.0.is_empty() {
+                self.gshadow.push(&[name, "!", "", ""]);
             }
+            gid
         };
         let home = format!("/home/{name}");
         self.passwd.push(&[name, "x", &uid.to_string(), &gid.to_string(), "", &home, shell]);

@@ -23,11 +23,11 @@ pub struct Options {
 /// # Errors
 /// When it cannot be written.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply("cloud-init", Stage::CloudInit(options.clone()), shop)
+    super::apply("cloud-init", &Stage::CloudInit(options.clone()), shop)
 }
 
-/// After `90_dpkg.cfg`, Debian's own answer to the same question; the last file wins.
-const PATH: &str = "/etc/cloud/cloud.cfg.d/95_bootworthy.cfg";
+/// After `90_dpkg.cfg`, Debian's own answer, and after `99-datasource.cfg` of the features; the last file wins.
+const PATH: &str = "/etc/cloud/cloud.cfg.d/99_bootworthy.cfg";
 
 pub(super) fn apply(options: &Options, root: &Root) -> Result<()> {
     match text(options) {

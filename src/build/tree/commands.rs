@@ -37,7 +37,7 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// # Errors
 /// The first that fails.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply(STAGE, Stage::Commands(options.clone()), shop)?;
+    super::apply(STAGE, &Stage::Commands(options.clone()), shop)?;
     for command in &options.commands {
         // The whole script is one argument: nothing is put together here.
         shop.run(STAGE, shop.within("sh").args(["-euc", &command.run]).envs(&command.environment))?;

@@ -52,7 +52,7 @@ pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
         let absolute = std::path::absolute(&*source).map_err(|error| Error::io("file", error).at(source.clone()))?;
         *source = absolute.to_string_lossy().into_owned();
     }
-    super::apply("files", Stage::Files(options), shop)
+    super::apply("files", &Stage::Files(options), shop)
 }
 
 pub(super) fn apply(options: &Options, root: &Root) -> Result<()> {
@@ -77,7 +77,7 @@ fn write(file: &File, accounts: &Accounts, root: &Root) -> Result<()> {
 fn read(source: &str, sha256: Option<&str>) -> Result<Vec<u8>> {
     let mut file = std::fs::File::open(source).map_err(|error| Error::io("cannot read", error).at(source))?;
     let bytes = read_capped(&mut file, MAX_SOURCE, "file").map_err(|error| error.at(source))?;
-    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = crate::build::source::hex(&Sha256::digest(&bytes));
     match sha256 {
         Some(expected) if expected != found => {
             let cause = format!("its SHA-256 is {found}, and was {expected} when the plan was made");

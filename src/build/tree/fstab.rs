@@ -37,7 +37,7 @@ pub struct Row {
 /// # Errors
 /// When it cannot be written.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply("fstab", Stage::Fstab(options.clone()), shop)
+    super::apply("fstab", &Stage::Fstab(options.clone()), shop)
 }
 
 /// What the file begins with.

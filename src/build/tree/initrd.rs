@@ -71,7 +71,7 @@ pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
 /// # Errors
 /// A module that a kernel of the tree does not have.
 pub fn configure(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply(STAGE, Stage::Initrd(options.clone()), shop)
+    super::apply(STAGE, &Stage::Initrd(options.clone()), shop)
 }
 
 /// What makes every initrd of the tree.
@@ -165,7 +165,7 @@ fn block(old: &str, text: &str) -> String {
             BEGIN => is_ours = true,
             END => is_ours = false,
             _ if is_ours => {}
-            _ => kept += &format!("{line}\n"),
+            _ => kept.extend([line, "\n"]),
         }
     }
     format!("{kept}{BEGIN}\n{text}{END}\n")
@@ -174,7 +174,7 @@ fn block(old: &str, text: &str) -> String {
 /// Sets a variable of a file that a shell reads; of several lines the last one counts, and it alone stays.
 fn variable(old: &str, name: &str, value: &str) -> String {
     let is_it = |line: &&str| line.trim_start().strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
-    let kept: String = old.lines().filter(|line| !is_it(line)).map(|line| format!("{line}\n")).collect();
+    let kept: String = old.lines().filter(|line| !is_it(line)).flat_map(|line| [line, "\n"]).collect();
     format!("{kept}{name}=\"{value}\"\n")
 }
 

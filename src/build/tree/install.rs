@@ -3,6 +3,7 @@
 use super::root::Root;
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Where unit files stand, the first wins (man 5 systemd.unit, "Unit File Load Path").
 const FOLDERS: &[&str] =
@@ -222,7 +223,11 @@ fn install(root: &Root, path: &str, name: &str) -> Result<Vec<(String, String)>>
     for unit in [Some(name.to_owned()), template(name)].into_iter().flatten() {
         for folder in FOLDERS {
             let folder = format!("{folder}/{unit}.d");
-            for file in root.names(&folder)?.into_iter().filter(|file| file.ends_with(".conf")) {
+            for file in root
+                .names(&folder)?
+                .into_iter()
+                .filter(|file| Path::new(file).extension().is_some_and(|end| end == "conf"))
+            {
                 if !dropins.iter().any(|(known, _)| *known == file) {
                     dropins.push((file.clone(), format!("{folder}/{file}")));
                 }

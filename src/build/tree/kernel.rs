@@ -33,7 +33,7 @@ pub struct Need {
 /// # Errors
 /// A kernel that lacks an option, named with the features that need it; a tree without kernels.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply("kernel", Stage::Kernel(options.clone()), shop)
+    super::apply("kernel", &Stage::Kernel(options.clone()), shop)
 }
 
 pub(super) fn apply(options: &Options, root: &Root) -> Result<()> {

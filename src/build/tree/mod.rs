@@ -37,10 +37,10 @@ const MAX_ANSWER: u64 = MIB;
 const REQUEST: &str = "stage.json";
 
 /// Has a stage carried out by the tree's root.
-pub(super) fn apply(name: &str, stage: Stage, shop: &Workshop) -> Result<()> {
+pub(super) fn apply(name: &str, stage: &Stage, shop: &Workshop) -> Result<()> {
     let path = shop.folder().join(REQUEST);
     let failed = |error: std::io::Error| Error::io(format!("stage {name}"), error);
-    let text = serde_json::to_vec(&stage).map_err(|error| failed(error.into()))?;
+    let text = serde_json::to_vec(stage).map_err(|error| failed(error.into()))?;
     std::fs::write(&path, text).map_err(failed)?;
     let tree = shop.tree();
     let mut command = shop.ourselves_inside(&[OsStr::new(APPLY), tree.as_os_str(), path.as_os_str()]);

@@ -21,7 +21,7 @@ pub struct Options {
 /// # Errors
 /// When they cannot be written.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply("modprobe", Stage::Modprobe(options.clone()), shop)
+    super::apply("modprobe", &Stage::Modprobe(options.clone()), shop)
 }
 
 /// Read after what distributions bring, and by their names not replaced by it.
@@ -31,7 +31,7 @@ const LOAD: &str = "/etc/modules-load.d/bootworthy.conf";
 pub(super) fn apply(options: &Options, root: &Root) -> Result<()> {
     for (path, lines) in [(LINES, &options.lines), (LOAD, &options.load)] {
         if !lines.is_empty() {
-            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
             root.write(path, text.as_bytes())?;
         }
     }

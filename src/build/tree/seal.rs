@@ -48,7 +48,7 @@ pub enum Trace {
 /// # Errors
 /// When something cannot be taken out.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply("seal", Stage::Seal(options.clone()), shop)
+    super::apply("seal", &Stage::Seal(options.clone()), shop)
 }
 
 /// Folders whose content is another's, or of the running system.
@@ -82,8 +82,11 @@ const SEEDS: &[&str] = &[
     "/var/lib/NetworkManager/secret_key",
     "/var/lib/NetworkManager/seen-bssids",
 ];
-/// systemd knows the word since 247 (NEWS); before, only an empty file is a first boot.
+/// systemd knows the word since 247 (NEWS); to an older one only an empty file is to be filled.
 const UNINITIALIZED: &str = "uninitialized\n";
+const FIRST_WITH_UNINITIALIZED: u32 = 247;
+/// Where systemd's own library stands, whose name ends in the version.
+const LIBRARIES: &[&str] = &["/usr/lib/systemd", "/usr/lib64/systemd", "/lib/systemd"];
 /// systemd-resolved's answer to programs that read `/etc/resolv.conf` (man 8 systemd-resolved.service).
 const STUB: &str = "../run/systemd/resolve/stub-resolv.conf";
 
@@ -154,8 +157,28 @@ fn machine_id(root: &Root) -> Result<()> {
         root.remove("/etc/machine-id")?;
         return if has_dbus { root.remove("/var/lib/dbus/machine-id") } else { Ok(()) };
     }
-    root.write_as("/etc/machine-id", UNINITIALIZED.as_bytes(), 0o444, (0, 0))?;
+    let is_old = version(root)?.is_some_and(|version| version < FIRST_WITH_UNINITIALIZED);
+    let text = if is_old { "" } else { UNINITIALIZED };
+    root.write_as("/etc/machine-id", text.as_bytes(), 0o444, (0, 0))?;
     if has_dbus { root.symlink("/etc/machine-id", "/var/lib/dbus/machine-id") } else { Ok(()) }
+}
+
+/// systemd's version, where its library tells.
+fn version(root: &Root) -> Result<Option<u32>> {
+    let mut folders: Vec<String> = LIBRARIES.iter().map(|folder| (*folder).to_owned()).collect();
+    let multiarch = root.names("/usr/lib")?.into_iter().filter(|name| name.ends_with("-linux-gnu"));
+    folders.extend(multiarch.map(|name| format!("/usr/lib/{name}/systemd")));
+    for folder in folders {
+        let names = root.names(&folder)?;
+        let number = |name: &String| {
+            let rest = name.strip_prefix("libsystemd-shared-")?;
+            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        };
+        if let Some(version) = names.iter().filter_map(number).min() {
+            return Ok(Some(version));
+        }
+    }
+    Ok(None)
 }
 
 /// No time is later than the build says it is; folders last, for what is in them touches them.
@@ -177,6 +200,7 @@ fn clamp(epoch: u64, root: &Root) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Trace::{CloudInit, Logs, MachineId, PackageCaches, RandomSeed, ResolvConf, SshHostKeys, Temporary};
 
     #[test]
     fn nothing_of_the_build_stays() {
@@ -201,7 +225,6 @@ mod tests {
         ] {
             root.write(path, b"x").unwrap();
         }
-        use Trace::{CloudInit, Logs, MachineId, PackageCaches, RandomSeed, ResolvConf, SshHostKeys, Temporary};
         let traces = vec![PackageCaches, Logs, CloudInit, SshHostKeys, RandomSeed, Temporary, ResolvConf, MachineId];
         let options = Options { traces, hostname: Some("localhost".into()), source_date_epoch: 1_000_000_000 };
         apply(&options, &root).unwrap();

@@ -1,4 +1,4 @@
-//! Units (systemd) or services (OpenRC) on, off and masked, without either of them running.
+//! Units (systemd) or services (`OpenRC`) on, off and masked, without either of them running.
 
 use super::install::{disable, enable, is_there, mask};
 use super::root::Root;
@@ -36,12 +36,12 @@ pub enum Init {
 /// # Errors
 /// A unit that is not there or cannot be switched on.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply("units", Stage::Units(options.clone()), shop)
+    super::apply("units", &Stage::Units(options.clone()), shop)
 }
 
 /// What the first boot does with units (man 5 systemd.preset): the same.
 const PRESET: &str = "/etc/systemd/system-preset/00-bootworthy.preset";
-/// Where OpenRC's services stand.
+/// Where `OpenRC`'s services stand.
 const SERVICES: &str = "/etc/init.d";
 /// Where it looks for those that start.
 const RUNLEVELS: &str = "/etc/runlevels";

@@ -58,10 +58,10 @@ pub struct Ssh {
 /// # Errors
 /// A group that the image does not have, a number that is another user's.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
-    super::apply("users", Stage::Users(options.clone()), shop)
+    super::apply("users", &Stage::Users(options.clone()), shop)
 }
 
-/// Before cloud-init's `50-cloud-init.conf`: sshd takes the first value that it reads (man 5 sshd_config).
+/// Before cloud-init's `50-cloud-init.conf`: sshd takes the first value that it reads (man 5 `sshd_config`).
 const SSHD: &str = "/etc/ssh/sshd_config.d/10-bootworthy.conf";
 /// sshd's configuration, the administrator's and the distribution's.
 const SSHD_MAIN: &[&str] = &["/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config"];
@@ -125,7 +125,7 @@ fn home(user: &User, accounts: &Accounts, root: &Root) -> Result<()> {
         let folder = format!("{home}/.ssh");
         root.make_folder(&folder)?;
         root.own(&folder, 0o700, owner)?;
-        let keys: String = user.ssh_keys.iter().map(|key| format!("{key}\n")).collect();
+        let keys: String = user.ssh_keys.iter().flat_map(|key| [key.as_str(), "\n"]).collect();
         root.write_as(&format!("{folder}/authorized_keys"), keys.as_bytes(), 0o600, owner)?;
     }
     if user.sudo {
@@ -147,10 +147,10 @@ fn home(user: &User, accounts: &Accounts, root: &Root) -> Result<()> {
 fn ssh(options: &Ssh, root: &Root) -> Result<()> {
     let mut text = String::new();
     if let Some(allowed) = options.password_authentication {
-        text += &format!("PasswordAuthentication {}\n", if allowed { "yes" } else { "no" });
+        text += if allowed { "PasswordAuthentication yes\n" } else { "PasswordAuthentication no\n" };
     }
     if let Some(word) = &options.root_login {
-        text += &format!("PermitRootLogin {word}\n");
+        text.extend(["PermitRootLogin ", word.as_str(), "\n"]);
     }
     if text.is_empty() {
         return Ok(());

@@ -88,7 +88,8 @@ impl Workshop {
             _ => {}
         }
         let found = std::fs::symlink_metadata(&folder).map_err(failed)?;
-        let is_ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o077 == 0;
+        let is_ours =
+            found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode().trailing_zeros() >= 6;
         if !is_ours {
             return Err(Error::corrupt("work folder", "it is not a folder that only you can enter (mode 0700)")
                 .at(name)

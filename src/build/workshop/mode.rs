@@ -139,7 +139,12 @@ impl Mode {
         let mut before = self.chrooting(folder);
         match self {
             Self::Root | Self::Unshare => {
-                before.extend([ourselves.into(), super::super::COMMAND.into(), super::super::ENTER.into(), tree.into()])
+                before.extend([
+                    ourselves.into(),
+                    super::super::COMMAND.into(),
+                    super::super::ENTER.into(),
+                    tree.into(),
+                ]);
             }
             // Its own wrapper, which finds the tree's libraries.
             Self::Fakechroot => before.extend(["chroot".into(), tree.into()]),

@@ -34,7 +34,7 @@ impl Workshop {
     /// When it cannot be started or fails (its last lines, and where the others are), or the build shall stop.
     pub fn run(&self, stage: &str, command: &mut Command) -> Result<()> {
         let name = program(command);
-        let failed = |error: std::io::Error| self.not_run(stage, &name, &error);
+        let failed = |error: std::io::Error| not_run(stage, &name, &error);
         let (reader, writer) = pipe().map_err(failed)?;
         command.stdout(writer.try_clone().map_err(failed)?).stderr(writer);
         let mut child = self.start(stage, &name, command)?;
@@ -53,7 +53,7 @@ impl Workshop {
     /// As [`Workshop::run`], and when it writes more.
     pub fn output(&self, stage: &str, command: &mut Command, limit: u64) -> Result<Output> {
         let name = program(command);
-        let failed = |error: std::io::Error| self.not_run(stage, &name, &error);
+        let failed = |error: std::io::Error| not_run(stage, &name, &error);
         let (reader, writer) = pipe().map_err(failed)?;
         command.stdout(Stdio::piped()).stderr(writer);
         let mut child = self.start(stage, &name, command)?;
@@ -87,7 +87,7 @@ impl Workshop {
         }
         let words: Vec<String> = command.get_args().skip(2).map(|word| format!("{:?}", word.display())).collect();
         self.write(stage, &format!("+ {}", words.join(" ")));
-        let child = Guarded::spawn(command).map_err(|error| self.not_run(stage, name, &error));
+        let child = Guarded::spawn(command).map_err(|error| not_run(stage, name, &error));
         command.stdout(Stdio::null()).stderr(Stdio::null());
         child
     }
@@ -143,10 +143,10 @@ impl Workshop {
         Err(Error::io(format!("stage {stage}"), format!("{name} failed, {how}{said}"))
             .help(format!("all it said is in {}", self.log().display())))
     }
+}
 
-    fn not_run(&self, stage: &str, name: &str, error: &std::io::Error) -> Error {
-        Error::io(format!("stage {stage}"), format!("{name} could not be run: {error}"))
-    }
+fn not_run(stage: &str, name: &str, error: &std::io::Error) -> Error {
+    Error::io(format!("stage {stage}"), format!("{name} could not be run: {error}"))
 }
 
 /// What a cancelled stage ends with.
