@@ -100,6 +100,12 @@ impl Order<'_> {
             let cause = format!("{} is not booted; {} are", image.format, FORMATS.join(" and "));
             Error::unsupported("image", cause).help("`qemu-img convert -O qcow2` makes one of it")
         })?;
+        // QEMU would open the file that the header names.
+        let elsewhere = |feature: &&String| ["backing", "data-file"].contains(&feature.as_str());
+        if image.features.known().is_none_or(|features| features.iter().any(|feature| elsewhere(&feature))) {
+            let cause = "parts of it are in files that it names itself";
+            return Err(Error::unsupported("image", cause).help("`qemu-img convert -O qcow2` makes one file of it"));
+        }
         let size = image.virtual_size.known().copied().flatten();
         let size = size.ok_or_else(|| Error::unsupported("image", "the size of its disk is not known"))?;
         Ok((format, size))
