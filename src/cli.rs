@@ -1,7 +1,7 @@
 //! The command line: lists the commands, no logic.
 
 use crate::command::{
-    EXIT_CODES, build, check, checks, completions, explain, features, initrd, inspect, lint, man, properties,
+    EXIT_CODES, boot, build, check, checks, completions, explain, features, initrd, inspect, lint, man, properties,
 };
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -20,6 +20,8 @@ pub struct Cli {
 pub enum Command {
     /// Judge images: does it boot, on which bus, what is missing
     Check(check::Args),
+    /// Start an image in QEMU with Nova's devices, and prove what the checks promise
+    Boot(Box<boot::Args>),
     /// Print the Glance properties that an image has earned
     Properties(properties::Args),
     /// Tell which features an image is ready for, and what else each takes
@@ -45,6 +47,12 @@ pub enum Command {
     Worker {
         /// The request, as JSON.
         request: String,
+    },
+    /// Keep a private folder for the parent process
+    #[command(hide = true)]
+    Guard {
+        /// The program to become, as JSON.
+        step: Option<String>,
     },
     /// Run a program that ends when the parent process does
     #[command(hide = true)]

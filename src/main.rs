@@ -1,7 +1,7 @@
 //! Parse, dispatch, print the error, exit code.
 
 use bootworthy::cli::{Cli, Command};
-use bootworthy::{build, command, worker};
+use bootworthy::{boot, build, command, worker};
 use clap::{CommandFactory as _, Parser as _};
 use std::process::ExitCode;
 
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => command::check::run(&args),
+        Command::Boot(args) => command::boot::run(&args),
         Command::Properties(args) => command::properties::run(&args),
         Command::Features(args) => command::features::run(&args),
         Command::Lint(args) => command::lint::run(&args),
@@ -27,6 +28,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Man(args) => command::man::run(&args, Cli::command()),
         Command::Worker { request } => {
             worker::serve(&request)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Guard { step } => {
+            boot::qemu::serve(step.as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Child { words } => Ok(ExitCode::from(worker::guard::serve(&words)?)),

@@ -153,15 +153,11 @@ pub fn ways(family: Family) -> Option<&'static Ways> {
     WAYS.iter().find(|ways| ways.family == family)
 }
 
-/// The packages of the signed shim and the signed GRUB behind it.
+/// The packages of the signed shim and the signed GRUB behind it, where their places are known here.
 pub fn shim(family: Family, architecture: Architecture) -> Option<&'static [&'static str]> {
     match (family, architecture) {
         (Family::Debian | Family::Ubuntu, X86_64) => Some(&["shim-signed", "grub-efi-amd64-signed"]),
         (Family::Debian | Family::Ubuntu, Aarch64) => Some(&["shim-signed", "grub-efi-arm64-signed"]),
-        (Family::Fedora, X86_64) => Some(&["shim-x64", "grub2-efi-x64"]),
-        (Family::Fedora, Aarch64) => Some(&["shim-aa64", "grub2-efi-aa64"]),
-        (Family::Suse, X86_64) => Some(&["shim", "grub2-x86_64-efi"]),
-        (Family::Suse, Aarch64) => Some(&["shim", "grub2-arm64-efi"]),
-        (Family::Alpine | Family::Arch, _) => None,
+        _ => None,
     }
 }

@@ -13,8 +13,6 @@ use std::collections::BTreeMap;
 pub const SCHEMA: &str = "bootworthy.lock/1";
 /// Bytes of a lock: a desktop's 3 000 packages take 600 KiB.
 pub const MAX_LOCK: u64 = 16 * MIB;
-/// Packages that an error names one by one.
-const FEW: usize = 5;
 
 /// What was resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +34,12 @@ pub struct Lock {
     /// Sorted by name and architecture.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub package: Vec<Package>,
+}
+
+/// What every version has.
+#[derive(Deserialize)]
+struct Head {
+    schema: String,
 }
 
 /// A package as it was installed.
@@ -73,15 +77,15 @@ impl Lock {
     /// # Errors
     /// `Corrupt` where it is no lock of this version.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
-        let lock: Self = toml::from_str(text).map_err(|error| {
-            Error::corrupt("lock", error.message().replace('\n', ", "))
-                .at(name)
-                .help("build without --locked to write it anew")
-        })?;
-        if lock.schema == SCHEMA {
-            return Ok(lock);
+        let wrong =
+            |cause: String| Error::corrupt("lock", cause).at(name).help("build without --locked to write it anew");
+        let unread = |error: toml::de::Error| wrong(error.message().replace('\n', ", "));
+        // The version first: another one has other fields.
+        let head: Head = toml::from_str(text).map_err(unread)?;
+        if head.schema != SCHEMA {
+            return Err(wrong(format!("schema is {:?}, this version reads {SCHEMA}", head.schema)));
         }
-        Err(Error::corrupt("lock", format!("schema is {:?}, this version reads {SCHEMA}", lock.schema)).at(name))
+        toml::from_str(text).map_err(unread)
     }
 
     /// The text of the file.
@@ -92,40 +96,6 @@ impl Lock {
         let text = toml::to_string(self).map_err(|error| Error::io("lock", error))?;
         Ok(format!("# Written by bootworthy build; --locked builds from it.\n{text}"))
     }
-}
-
-/// Compares what was installed with what is locked.
-///
-/// # Errors
-/// `NotFound`, naming each version that the mirror no longer has and what came in its place.
-pub fn compare(locked: &[Package], installed: &[Package]) -> Result<()> {
-    let mut gone: Vec<String> = Vec::new();
-    for wanted in locked {
-        let same = |other: &&Package| other.name == wanted.name && other.architecture == wanted.architecture;
-        let (name, version) = (&wanted.name, &wanted.version);
-        match installed.iter().find(same) {
-            Some(other) if other.version != wanted.version => {
-                gone.push(format!("{name} {version} (the mirror has {})", other.version));
-            }
-            Some(other) if other.sha256.is_some() && wanted.sha256.is_some() && other.sha256 != wanted.sha256 => {
-                gone.push(format!("{name} {version} with another content"));
-            }
-            Some(_) => {}
-            None => gone.push(format!("{name} {version} (not installed)")),
-        }
-    }
-    let is_locked = |other: &&Package| locked.iter().any(|wanted| wanted.name == other.name);
-    let new = installed.iter().filter(|other| !is_locked(other));
-    gone.extend(new.map(|other| format!("{} {} is new", other.name, other.version)));
-    if gone.is_empty() {
-        return Ok(());
-    }
-    let more = gone.len().saturating_sub(FEW);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let named = gone.into_iter().take(FEW).collect::<Vec<_>>().join(", ");
-    Err(Error::not_found("locked packages")
-        .because(format!("{named}{more}"))
-        .help("name a mirror that keeps old versions in [distribution] mirror, or build without --locked"))
 }
 
 /// What a recipe means, as one digest: that of its plan without lock, time and manifests.
@@ -185,31 +155,6 @@ mod tests {
         for (from, to) in [("lock/1", "lock/2"), ("name", "nome"), ("[[package]]", "[[packages]]"), ("= 1\n", "= -1\n")]
         {
             assert!(Lock::parse("x.lock", &text.replacen(from, to, 1)).is_err(), "{to}");
-        }
-    }
-
-    #[test]
-    fn what_differs_is_named() {
-        for (installed, says) in [
-            (vec![package("bash", "5.2-1", Some("aa")), package("dash", "1:0.5", Some("bb"))], ""),
-            (
-                vec![package("bash", "5.2-2", Some("aa")), package("dash", "1:0.5", None)],
-                "bash 5.2-1 (the mirror has 5.2-2)",
-            ),
-            (
-                vec![package("bash", "5.2-1", Some("ab")), package("dash", "1:0.5", None)],
-                "bash 5.2-1 with another content",
-            ),
-            (vec![package("bash", "5.2-1", None)], "dash 1:0.5 (not installed)"),
-            (
-                vec![package("bash", "5.2-1", None), package("dash", "1:0.5", None), package("zsh", "1", None)],
-                "zsh 1 is new",
-            ),
-        ] {
-            match compare(&lock().package, &installed) {
-                Ok(()) => assert_eq!(says, ""),
-                Err(error) => assert!(!says.is_empty() && error.to_string().contains(says), "{error}"),
-            }
         }
     }
 }

@@ -103,7 +103,7 @@ pub enum Family {
     Fedora,
     /// zypper, dracut.
     Suse,
-    /// apk, mkinitfs, OpenRC.
+    /// apk, mkinitfs, `OpenRC`.
     Alpine,
     /// pacman, mkinitcpio.
     Arch,

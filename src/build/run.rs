@@ -96,19 +96,14 @@ fn begin(build: &Build<'_>, keys: Option<&[String]>) -> Result<(usize, State)> {
     }
 }
 
-/// Looks at what a stage left, keeps it, and removes what no later one needs.
+/// Keeps what a stage left, and removes what no later one needs.
 fn after(build: &Build<'_>, stage: &Stage, key: Option<&str>) -> Result<()> {
     let folder = build.shop.folder();
     match stage {
-        Stage::Tree(options) => {
-            if !options.locked.is_empty() {
-                super::lock::compare(&options.locked, &packages(folder)?)?;
-            }
-            match (build.cache, key) {
-                (Some(cache), Some(key)) => Cache(cache).keep(key, build.shop),
-                _ => Ok(()),
-            }
-        }
+        Stage::Tree(_) => match (build.cache, key) {
+            (Some(cache), Some(key)) => Cache(cache).keep(key, build.shop),
+            _ => Ok(()),
+        },
         Stage::Disk(_) => build.shop.remove(stage.name(), &folder.join(place::FILESYSTEMS)),
         Stage::Image(_) => build.shop.remove(stage.name(), &folder.join(place::DISK)),
         _ => Ok(()),

@@ -37,6 +37,7 @@ impl Cache<'_> {
     /// As `tar` has them.
     pub(super) fn restore(self, key: &str, shop: &Workshop) -> Result<()> {
         shop.remove(STAGE, &shop.tree())?;
+        shop.restart().map_err(|error| self.failed(&error))?;
         shop.run(STAGE, shop.inside("mkdir").arg("--mode=0755").arg(shop.tree()))?;
         let mut tar = archive(shop, "--extract", &self.tree(key));
         tar.args(["--same-permissions", "--same-owner"]);
@@ -55,7 +56,7 @@ impl Cache<'_> {
     /// As `tar` has them.
     pub(super) fn keep(self, key: &str, shop: &Workshop) -> Result<()> {
         let part = self.0.join(format!(".tree-{key}.part"));
-        let made = shop.run(STAGE, &mut archive(shop, "--create", &part).args(["--sort=name", "."])).and_then(|()| {
+        let made = shop.run(STAGE, archive(shop, "--create", &part).args(["--sort=name", "."])).and_then(|()| {
             fs::copy(shop.folder().join(place::PACKAGES), self.packages(key)).map_err(|error| self.failed(&error))?;
             fs::rename(&part, self.tree(key)).map_err(|error| self.failed(&error))
         });

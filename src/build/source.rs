@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -37,5 +38,9 @@ pub fn digest(path: &str) -> Result<String> {
 
 /// Bytes in hexadecimal, lower case.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }

@@ -129,7 +129,7 @@ impl Args {
     }
 
     fn lock_path(&self, recipe: &Recipe) -> PathBuf {
-        let beside = || self.output.as_deref().map_or(Path::new("."), folder).join(format!("{}.lock", recipe.name));
+        let beside = || self.output.as_deref().unwrap_or(Path::new("")).with_file_name(format!("{}.lock", recipe.name));
         self.lock.clone().unwrap_or_else(beside)
     }
 
@@ -233,6 +233,7 @@ fn text(report: &Report, verbosity: Verbosity) -> String {
 }
 
 /// A mistake of the recipe or of what was asked for: nothing was fetched.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn refused(error: Error) -> Usage {
     let help = error.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
     Usage(format!("{error}{help}"))

@@ -57,6 +57,12 @@ pub(super) struct Inspected {
 }
 
 impl Images {
+    /// One image, without anything below it: a command that takes no more.
+    pub(super) fn alone(path: &Path, quiet: bool) -> Self {
+        let paths = vec![path.to_owned()];
+        Self { paths, facts: None, backing: Vec::new(), data_file: None, root: None, jobs: None, stats: false, quiet }
+    }
+
     /// The image files that the user named, in the order of the answers; none for saved facts.
     pub(super) fn paths(&self) -> &[PathBuf] {
         &self.paths

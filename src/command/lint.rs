@@ -91,6 +91,6 @@ impl Rules {
     }
 }
 
-fn read_flavor(path: &Path) -> Result<Flavor> {
+pub(super) fn read_flavor(path: &Path) -> Result<Flavor> {
     manifest::read_flavor(&super::images::shown(path), &read_text(path, "flavor")?)
 }

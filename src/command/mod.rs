@@ -1,5 +1,6 @@
 //! One file per subcommand; each composes the rooms to its left and prints.
 
+pub mod boot;
 pub mod build;
 mod building;
 pub mod check;

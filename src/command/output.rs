@@ -70,7 +70,7 @@ fn parse(text: &str) -> Result<(&'static Format, PathBuf), Usage> {
     Ok((find(name).ok_or_else(unknown)?, PathBuf::from(path)))
 }
 
-fn check(text: &str, path: &Path) -> Result<(), Usage> {
+pub(super) fn check(text: &str, path: &Path) -> Result<(), Usage> {
     if path.is_dir() {
         return Err(Usage(format!("--output {text}: it is a directory, a file is expected")));
     }

@@ -24,7 +24,7 @@ pub use claim::{Claim, ClaimValue, Claims, Document, Flavor, Typing};
 pub use digest::sha512;
 pub use image_manager::is_meta_key;
 pub use policy::Policy;
-pub use quote::ascii_json;
+pub use quote::{ascii_json, shell_word};
 pub use read::{GLANCE_FIELDS, READERS, Reader, read, read_flavor};
 
 use crate::error::{Error, Result};

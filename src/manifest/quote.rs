@@ -1,6 +1,8 @@
 //! Text → words, strings and comments of the languages that manifests are written in; all of it printable ASCII.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 
 /// JSON with every character outside printable ASCII as `\uXXXX`: the same value, and harmless on a terminal.
 pub fn ascii_json(json: &str) -> String {
@@ -38,18 +40,25 @@ pub(super) fn comment(text: &str) -> String {
 /// The word as a shell reads it back, byte for byte: bare, `'…'`, or `$'…'` where it holds what cannot be seen
 /// (POSIX.1-2024, 2.2.4; bash and zsh had it before).
 pub(super) fn word(word: &str) -> String {
+    shell_word(OsStr::new(word))
+}
+
+/// The same of a word that need not be UTF-8.
+pub fn shell_word(word: &OsStr) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    if word.chars().all(|c| matches!(c, ' '..='~')) {
-        return format!("'{}'", word.replace('\'', "'\\''"));
+    if let Some(text) = word.to_str() {
+        if !text.is_empty() && text.chars().all(is_plain) {
+            return text.to_owned();
+        }
+        if text.chars().all(|c| matches!(c, ' '..='~')) {
+            return format!("'{}'", text.replace('\'', "'\\''"));
+        }
     }
     let mut quoted = "$'".to_owned();
-    for byte in word.bytes() {
+    for byte in word.as_bytes() {
         match byte {
-            b'\'' | b'\\' => quoted.extend(['\\', char::from(byte)]),
-            b' '..=b'~' => quoted.push(char::from(byte)),
+            b'\'' | b'\\' => quoted.extend(['\\', char::from(*byte)]),
+            b' '..=b'~' => quoted.push(char::from(*byte)),
             // Octal takes exactly three digits: what follows cannot be drawn in.
             _ => {
                 let _ = write!(quoted, "\\{byte:03o}");

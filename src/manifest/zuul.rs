@@ -6,7 +6,7 @@ use super::json::{Entry, Node};
 use super::quote::{comment, yaml};
 use super::read::{Reader, claim, claim_of, shape};
 use super::yaml::parse;
-use super::{Claims, Document, Format, Manifest, Typing, Written};
+use super::{Claims, Document, Format, Manifest, Typing, Written, labelled};
 use crate::error::Result;
 use std::fmt::Write as _;
 
@@ -45,11 +45,11 @@ pub(super) const NODEPOOL_READER: Reader = Reader {
 
 fn write(images: &[Manifest<'_>], head: &str, indent: &str, place: &str) -> Result<Written> {
     let mut text = head.to_owned();
-    for image in images {
+    for (image, label) in labelled(images) {
         for remark in image.remarks() {
             let _ = write!(text, "{indent}{}", comment(&remark));
         }
-        let _ = writeln!(text, "{indent}- name: {}", yaml(&image.label().replace('_', "-")));
+        let _ = writeln!(text, "{indent}- name: {}", yaml(&label.replace('_', "-")));
         if !image.properties.is_empty() {
             let _ = writeln!(text, "{indent}  {place}:");
         }

@@ -106,7 +106,7 @@ fn settled(finding: &Finding) -> Case {
 }
 
 /// Text for an attribute or an element: XML 1.0 has no control characters and neither U+FFFE nor U+FFFF.
-fn xml(text: &str) -> String {
+pub(super) fn xml(text: &str) -> String {
     let mut xml = String::with_capacity(text.len());
     for character in escape(text).chars() {
         match character {
@@ -125,7 +125,7 @@ fn xml(text: &str) -> String {
 }
 
 /// A line of its own: what GitHub's runner would take for a command, at the beginning of a line alone, is broken.
-fn xml_line(line: &str) -> String {
+pub(super) fn xml_line(line: &str) -> String {
     let line = xml(line);
     line.trim_start().strip_prefix("::").map(|rest| format!(":\\u{{3a}}{rest}")).unwrap_or(line)
 }

@@ -10,6 +10,7 @@ mod issue;
 mod json;
 mod junit;
 mod markdown;
+pub mod proofs;
 mod sarif;
 mod size;
 mod text;

@@ -1,6 +1,6 @@
 //! Images beyond the two that the first tier builds.
 
-use crate::common::{bootworthy, fixture, image};
+use crate::common::{bootworthy, fixture, image, with_input};
 use crate::sheet::debian_12;
 use crate::table::{DEBIAN_12, Exception, compare, debian, report};
 use crate::variants;
@@ -83,4 +83,30 @@ fn variants_of_debian_13() {
 fn features_of_debian_12_with_dracut() {
     let run = bootworthy(["features", "--format", "json", image("debian12_dracut").to_str().unwrap()]);
     debian_12(&serde_json::from_str(&run.stdout).unwrap(), "debian12_dracut");
+}
+
+/// What a manifest promises of Debian as it comes: no agent, no watchdog, and on 12 no driver for one.
+#[test]
+fn claims_of_images_as_they_come() {
+    let all = "{\"hw_disk_bus\": \"scsi\", \"hw_scsi_model\": \"virtio-scsi\", \"hw_qemu_guest_agent\": \"yes\", \
+               \"hw_watchdog_action\": \"reset\", \"os_distro\": \"debian\"}";
+    let rows: [(&str, &[&str]); 4] = [
+        ("debian12_stock", &["hw_qemu_guest_agent=yes: agent-installed", "hw_watchdog_action=reset: watchdog-driver"]),
+        ("debian13_stock", &["hw_qemu_guest_agent=yes: agent-installed", "hw_watchdog_action=reset: watchdog-armed"]),
+        ("debian12_dracut", &["hw_watchdog_action=reset: watchdog-driver"]),
+        ("debian12_generic", &[]),
+    ];
+    for (name, parts) in rows {
+        let path = image(name);
+        let args = ["check", path.to_str().unwrap(), "--no-config", "--format=json", "--manifest=-"];
+        let run = with_input(args, all.as_bytes());
+        let report: Value = serde_json::from_str(&run.stdout).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        let own = checks.iter().find(|check| check["id"] == "property-matches-evidence").unwrap();
+        assert_eq!(own["verdict"], if parts.is_empty() { "pass" } else { "fail" }, "{name}: {own:#}");
+        let places = own["evidence"].as_array().unwrap();
+        let is_told = |part: &&str| places.iter().any(|place| place["found"].as_str().unwrap().starts_with(*part));
+        assert!(parts.iter().all(|part| is_told(&part)), "{name}: {own:#}");
+        assert!(parts.is_empty() || places.len() == parts.len(), "{name}: {own:#}");
+    }
 }

@@ -4,8 +4,13 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
 
 mod boot;
+mod boot_console;
+mod boot_machine;
+mod boot_network;
+mod boot_proofs;
 mod build;
 mod build_disk;
+mod build_image;
 mod build_tree;
 #[path = "../oracles/mod.rs"]
 mod cases;

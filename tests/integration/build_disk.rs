@@ -175,7 +175,7 @@ fn row(filesystem: &dyn FileSystem, path: &GuestPath) -> String {
     let (kind, rest) = match metadata.file_type {
         FileType::Regular => {
             let bytes = read_capped(&mut *filesystem.open(path).unwrap(), 64 * MIB, "file").unwrap();
-            ("f", Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+            ("f", Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())
         }
         FileType::Directory => ("d", String::new()),
         FileType::Symlink => ("l", bootworthy::bytes::text(&filesystem.read_link(path).unwrap())),
@@ -199,8 +199,8 @@ fn debugfs(image: &Path, request: &str) -> String {
 /// Every mode keeps owners; the file system is the tree, and its times are the tree's or the build's.
 #[test]
 fn ext4_is_the_tree() {
-    for mode in [mode(), Mode::Fakechroot] {
-        let build = Build::new("a folder", mode);
+    for (name, mode) in [("a folder", mode()), ("work", Mode::Fakechroot)] {
+        let build = Build::new(name, mode);
         build.sh(TREE);
         build.sh(ODD_NAMES);
         build.filesystems(&[wish(Ext4, 64, "/")]).unwrap();
@@ -218,7 +218,9 @@ fn ext4_is_the_tree() {
             ("/var/pipe", &["Type: FIFO"]),
         ] {
             let said = debugfs(&image, &format!("stat {path}"));
-            says.iter().for_each(|word| assert!(said.contains(word), "{mode:?} {path}: {word}\n{said}"));
+            for word in says {
+                assert!(said.contains(word), "{mode:?} {path}: {word}\n{said}");
+            }
         }
     }
 }
@@ -242,9 +244,11 @@ fn what_does_not_fit_is_refused_with_both_sizes() {
         while [ $i -lt 3000 ]; do : >tree/$i; i=$((i + 1)); done");
     for (filesystem, size) in [(Ext4, 16), (Ext4, 22), (Vfat, 10)] {
         let error = build.filesystems(&[wish(filesystem, size, "/")]).unwrap_err();
-        let says = [format!("the files of / take 21 MiB"), format!("fit {size} MiB"), "too-large".to_owned()];
+        let says = ["the files of / take 21 MiB".to_owned(), format!("fit {size} MiB"), "too-large".to_owned()];
         let said = format!("{error} {}", serde_json::to_string(&error.kind).unwrap());
-        says.iter().for_each(|word| assert!(said.contains(word), "{filesystem:?} {word}: {said}"));
+        for word in says {
+            assert!(said.contains(&word), "{filesystem:?} {word}: {said}");
+        }
         assert!(error.help.unwrap().contains("disk.size"));
     }
 }
@@ -454,9 +458,13 @@ fn a_full_disk_is_one_clear_error() {
 #[ignore = "run by a_full_disk_is_one_clear_error"]
 fn on_a_small_disk() {
     let folder = PathBuf::from(std::env::var_os("BOOTWORTHY_SMALL_DISK").unwrap());
-    for (size, free) in [(10, "0 MiB are free"), (20, "4 MiB are free")] {
+    // Files fit, and what mke2fs writes besides does not; not even the files fit.
+    for (size, fill, free) in [
+        (10, "avail=$(df -k --output=avail . | tail -1); fallocate -l $((avail - 10260))k fill", "0 MiB are free"),
+        (20, "", "4 MiB are free"),
+    ] {
         let build = Build::within(&folder, "work", Mode::Root);
-        build.sh(&format!("mkdir tree && head -c {size}M /dev/urandom >tree/large"));
+        build.sh(&format!("mkdir tree && head -c {size}M /dev/urandom >tree/large; {fill}"));
         let error = build.filesystems(&[wish(Ext4, 64, "/")]).unwrap_err();
         let image = build.path("filesystems/root.img").display().to_string();
         let needed = format!("no space left on device: {} MiB are needed, {free}", size + 1);

@@ -386,6 +386,7 @@ fn explain_without_an_id_lists_all_and_with_each_tells_all() {
         assert_eq!(run.stdout.matches(head).count(), ids.len(), "{head:?}");
     }
     let features = bootworthy::verdict::feature::FEATURES.len();
-    assert!(run.stdout.matches("detected by: ").count() >= ids.len() - features);
+    let rules = bootworthy::manifest::lint::RULES.len();
+    assert!(run.stdout.matches("detected by: ").count() >= ids.len() - features - rules);
     assert_eq!(run.stdout.matches("\nwhat has aged:").count(), features);
 }

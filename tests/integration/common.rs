@@ -73,3 +73,9 @@ pub fn image(name: &str) -> PathBuf {
         std::env::var_os(&variable).unwrap_or_else(|| panic!("{variable} is not set; run the tests with tests/run"));
     PathBuf::from(path)
 }
+
+/// The QEMU that tests/run has found or unpacked.
+pub fn qemu() -> PathBuf {
+    let path = std::env::var_os("BOOTWORTHY_QEMU").expect("BOOTWORTHY_QEMU is not set; run the tests with tests/run");
+    PathBuf::from(path)
+}

@@ -1,6 +1,7 @@
 //! What is written down is what the program does. `BOOTWORTHY_UPDATE=1` brings the documents up to date.
 
 use crate::common::{Run, bootworthy};
+use bootworthy::boot::proof::{PROOFS, UNDECIDED};
 use bootworthy::build::recipe;
 use bootworthy::config::schema;
 use bootworthy::manifest::lint::{RULES, Rule};
@@ -19,6 +20,7 @@ const CONFIG_SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/c
 const RECIPE_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/recipe.md");
 const RECIPE_SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/recipe.json");
 const RULES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rules.md");
+const PROOFS_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/proofs.md");
 const PROPERTIES_PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/properties.md");
 
 /// Compares, or rewrites when asked to.
@@ -153,6 +155,23 @@ fn rules_page() -> String {
     text
 }
 
+fn proofs_page() -> String {
+    let mut text = "# Proofs\n\nGenerated from the program: what `bootworthy boot IMAGE` looks for in the running guest, in this order, and \
+        the checks that each decides: where it is proved none of them may fail, where it is disproved one of them must.\n\n\
+        | proof | shows that | decides |\n|---|---|---|\n"
+        .to_owned();
+    for proof in PROOFS {
+        let checks: Vec<String> = proof.decides.iter().map(|id| format!("`{id}`")).collect();
+        let checks = if checks.is_empty() { "–".to_owned() } else { checks.join(", ") };
+        text += &format!("| `{}` | {} | {checks} |\n", proof.id, marked(proof.summary));
+    }
+    text += "\nWhat no boot decides:\n\n";
+    for (id, why) in UNDECIDED {
+        text += &format!("- `{id}`: {why}\n");
+    }
+    text
+}
+
 /// One row: the four sides of a feature by name.
 fn sides(feature: &Feature) -> String {
     let listed = |names: Vec<String>| if names.is_empty() { "–".to_owned() } else { names.join(", ") };
@@ -186,8 +205,9 @@ fn recipe_page() -> String {
         .to_owned();
     text += &recipe::page();
     text += "\n## Features\n\nWhat each brings along is on [its page](features.md), under recipe.\n\n";
-    text += &FEATURES.iter().map(|feature| format!("- `{}`: {}\n", feature.name, feature.summary)).collect::<String>();
-    text
+    let rows: Vec<String> =
+        FEATURES.iter().map(|feature| format!("- `{}`: {}\n", feature.name, feature.summary)).collect();
+    text + &rows.concat()
 }
 
 /// Runs the commands of a console block and writes down what they print.
@@ -230,6 +250,7 @@ fn pages_are_current() {
         (PROPERTIES_PAGE, properties_page()),
         (FEATURES_PAGE, features_page()),
         (RULES_PAGE, rules_page()),
+        (PROOFS_PAGE, proofs_page()),
         (CONFIG_SCHEMA, schema()),
         (RECIPE_PAGE, recipe_page()),
         (RECIPE_SCHEMA, recipe::schema()),

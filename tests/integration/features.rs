@@ -139,7 +139,7 @@ fn a_feature_that_is_required_counts() {
         (&healthy, "discard", 0, "required features: all there"),
         (&healthy, "multiqueue", 0, "required features: all there"),
         (&healthy, "uefi", 0, "required features: all there"),
-        (&bios, "uefi", 1, "hw_firmware_type=uefi: not every default boot entry is reached by uefi"),
+        (&bios, "uefi", 1, "hw_firmware_type=uefi: no default boot entry is reached by uefi"),
         (&healthy, "secure-boot", 3, "required features missing: secure-boot"),
         (&bios, "virtio-scsi", 0, "required features: all there"),
     ] {

@@ -13,6 +13,8 @@
 mod build_disk;
 #[path = "../oracles/mod.rs"]
 mod cases;
+mod boot_command;
+mod boot_process;
 mod build;
 mod checks;
 mod claims;
@@ -20,6 +22,7 @@ mod cli;
 mod common;
 mod config;
 mod confined;
+mod devices;
 mod docs;
 mod faults;
 mod families;
@@ -30,6 +33,7 @@ mod layers;
 mod layouts;
 mod lint;
 mod loaders;
+mod machine;
 mod manifests;
 mod oracles;
 mod readers_disk;

@@ -1,5 +1,6 @@
 //! Nova's recorded answers against ours; `.ci/full oracles` asks Nova again.
 
+use crate::cases::domains::{self, Domain};
 use crate::cases::{self, Answers, Cases, Pair};
 use bootworthy::verdict::property::vocabulary::{
     CONSTRAINTS, FlavorSpecs, ImageProps, Judged, SpecJudged, judge, judge_spec,
@@ -89,4 +90,18 @@ fn the_driver_refuses_what_we_say() {
         let is_told = if nova.is_empty() { is_quiet } else { all.values().any(|ours| ours == nova) };
         assert!(is_told, "{pair:?}\n  nova {nova:?}\n  ours {all:?}");
     }
+}
+
+#[test]
+fn earned_properties_give_the_promised_devices() {
+    let file = File::open(domains::path()).expect("fixtures/oracles/domains.json.gz: .ci/full oracles records it");
+    let recorded: Vec<(Domain, String)> = serde_json::from_reader(GzDecoder::new(file)).unwrap();
+    let promises: Vec<_> = domains::RECORDED.iter().flat_map(|name| domains::promises(name)).collect();
+    let broken = domains::broken(&promises, &recorded.into_iter().collect());
+    assert!(
+        broken.is_empty(),
+        "{} are broken; record what has changed: BOOTWORTHY_RECORD=1 .ci/full oracles\n{}",
+        broken.len(),
+        broken.join("\n")
+    );
 }

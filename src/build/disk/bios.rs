@@ -98,7 +98,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let disk = Target::create(&folder.path().join("disk")).unwrap();
         disk.resize(4 * MIB).unwrap();
-        disk.write(CODE as u64, &[0x33; 72]).unwrap();
+        disk.write(440, &[0x33; 72]).unwrap();
         embed(&disk, &boot(), &core(1300), MIB, MIB).unwrap();
         let mut read = [0; 512];
         disk.read(0, &mut read).unwrap();

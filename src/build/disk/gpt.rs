@@ -123,11 +123,11 @@ fn header(at: u64, other: u64, entries_at: u64, last: u64, id: Guid, entries_sum
     let (first_usable, last_usable) = (2 + ENTRY_SECTORS, last.saturating_sub(ENTRY_SECTORS + 1));
     let fields = |sum: u32| {
         let mut bytes = b"EFI PART\0\0\x01\0".to_vec();
-        [HEADER, sum, 0].into_iter().for_each(|field| bytes.extend(field.to_le_bytes()));
-        [at, other, first_usable, last_usable].into_iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+        bytes.extend([HEADER, sum, 0].into_iter().flat_map(u32::to_le_bytes));
+        bytes.extend([at, other, first_usable, last_usable].into_iter().flat_map(u64::to_le_bytes));
         bytes.extend(id.bytes());
         bytes.extend(entries_at.to_le_bytes());
-        [ENTRIES, 128, entries_sum].into_iter().for_each(|field| bytes.extend(field.to_le_bytes()));
+        bytes.extend([ENTRIES, 128, entries_sum].into_iter().flat_map(u32::to_le_bytes));
         bytes
     };
     let sum = crc32fast::hash(&fields(0));

@@ -47,19 +47,16 @@ const STAGE: &str = "image";
 /// A missing `qemu-img`, a full disk, and as the workshop has them.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
     let [disk, image] = [place::DISK, place::IMAGE].map(|name| shop.folder().join(name));
-    match options.format {
-        Format::Raw => link(&disk, &image),
-        Format::Qcow2 => convert(options, shop, &disk, &image),
-    }
-}
-
-/// The same file under another name: it is not written twice.
-fn link(disk: &Path, image: &Path) -> Result<()> {
-    match std::fs::remove_file(image) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(target::failed(image, &error, 0)),
+    // What an earlier run left may be the raw disk itself under its second name: it must not be written into.
+    match std::fs::remove_file(&image) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(target::failed(&image, &error, 0)),
         _ => {}
     }
-    std::fs::hard_link(disk, image).map_err(|error| target::failed(image, &error, 0))
+    match options.format {
+        // The same file under another name: it is not written twice.
+        Format::Raw => std::fs::hard_link(&disk, &image).map_err(|error| target::failed(&image, &error, 0)),
+        Format::Qcow2 => convert(options, shop, &disk, &image),
+    }
 }
 
 /// The order of writes is that of the disk (no `-W`), and with it every byte of the image is the same each time.

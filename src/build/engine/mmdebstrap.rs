@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 /// Puts the pins beside apt's own before anything is installed: `$1` is the tree.
 const PIN: &str =
     "mkdir -p \"$1/etc/apt/preferences.d\" && cp \"$BOOTWORTHY_PINS\" \"$1/etc/apt/preferences.d/bootworthy\"";
-/// Takes them away again.
-const UNPIN: &str = "rm \"$1/etc/apt/preferences.d/bootworthy\"";
+/// Takes them away again, and with them what `--aptopt` leaves: a tree from a lock is the tree that was locked.
+const UNPIN: &str = "rm \"$1/etc/apt/preferences.d/bootworthy\" && rm -f \"$1/etc/apt/apt.conf.d/99mmdebstrap\"";
 /// Where they wait.
 const PINS: &str = "pins";
 

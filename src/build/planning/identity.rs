@@ -2,6 +2,7 @@
 
 use crate::build::lock::Lock;
 use crate::build::recipe::{PartitionKind, Recipe};
+use crate::build::source::hex;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
@@ -56,8 +57,7 @@ fn serial(name: &str, epoch: u64, role: &str) -> String {
 }
 
 fn digest(name: &str, epoch: u64, role: &str) -> String {
-    let digest = Sha256::digest(format!("bootworthy.recipe/1\0{name}\0{epoch}\0{role}"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(format!("bootworthy.recipe/1\0{name}\0{epoch}\0{role}")))
 }
 
 #[cfg(test)]

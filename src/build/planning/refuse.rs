@@ -47,9 +47,10 @@ pub(super) fn ways(recipe: &Recipe, distribution: &Distribution) -> Result<&'sta
     Ok(ways)
 }
 
-/// Rules over the whole of the recipe; each gives the key and the reason.
-const RULES: &[fn(&Recipe, &Distribution, &Needs) -> Option<(String, String)>] =
-    &[uefi, secure_boot, masked, blacklisted, no_discard, datasource, unreadable];
+/// A rule over the whole of the recipe: gives the key and the reason.
+type Rule = fn(&Recipe, &Distribution, &Needs) -> Option<(String, String)>;
+
+const RULES: &[Rule] = &[uefi, secure_boot, masked, blacklisted, no_discard, datasource, unreadable];
 
 /// The first wish that another one makes impossible.
 pub(super) fn contradictions(recipe: &Recipe, distribution: &Distribution, needs: &Needs) -> Result<(), Error> {
@@ -65,14 +66,13 @@ fn uefi(recipe: &Recipe, _: &Distribution, needs: &Needs) -> Option<(String, Str
     })
 }
 
-/// Shims are signed for these (`Provision` has the packages).
+/// A shim that is not signed, or whose place the loader's stage does not know, starts nothing.
 fn secure_boot(recipe: &Recipe, distribution: &Distribution, needs: &Needs) -> Option<(String, String)> {
-    let is_finished = matches!(recipe.engine.name, Some(Engine::Tar | Engine::Dir));
-    if !needs.has("secure-boot") || is_finished {
-        return None;
-    }
     let shim = distribution::shim(distribution.family, recipe.distribution.architecture);
-    shim.is_none().then(|| ("features".to_owned(), format!("there is no signed shim for {}", distribution.id)))
+    let index = recipe.features.iter().position(|name| name == "secure-boot")?;
+    let is_refused = needs.has("secure-boot") && shim.is_none();
+    let cause = || format!("no signed shim of {} is known here; debian and ubuntu have one", distribution.id);
+    is_refused.then(|| (format!("features.{index}"), cause()))
 }
 
 fn masked(recipe: &Recipe, _: &Distribution, needs: &Needs) -> Option<(String, String)> {

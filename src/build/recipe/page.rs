@@ -2,6 +2,7 @@
 
 use super::key::KEYS;
 use super::shape::{Key, Shape};
+use std::fmt::Write as _;
 
 /// The tables of all keys, in Markdown.
 pub fn page() -> String {
@@ -10,16 +11,16 @@ pub fn page() -> String {
     while !tables.is_empty() {
         let (name, summary, keys) = tables.remove(0);
         let title = if name.is_empty() { "The top level".to_owned() } else { format!("`{name}`") };
-        text += &format!("\n## {title}\n\n");
+        let _ = writeln!(text, "\n## {title}\n");
         if !summary.is_empty() {
-            text += &format!("{}\n\n", marked(&summary));
+            let _ = writeln!(text, "{}\n", marked(&summary));
         }
         text += "| key | takes | what it does |\n|---|---|---|\n";
         for key in keys {
             let path = inner(&name, key.name);
             let takes = takes(&key.shape, &path);
             let must = if key.is_required { " (required)" } else { "" };
-            text += &format!("| `{}` | {takes} | {}{must} |\n", key.name, marked(key.summary));
+            let _ = writeln!(text, "| `{}` | {takes} | {}{must} |", key.name, marked(key.summary));
             match key.shape {
                 Shape::Table(keys) => tables.push((format!("[{path}]"), key.summary.to_owned(), keys)),
                 Shape::List(Shape::Table(keys)) => tables.push((format!("[[{path}]]"), key.summary.to_owned(), keys)),

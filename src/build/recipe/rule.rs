@@ -43,7 +43,7 @@ pub(super) const PACKAGE: Rule =
     });
 pub(super) const WORD_OF_CMDLINE: Rule = rule(
     "one word without blanks, quotes, '$', '`' and '\\'",
-    r#"^[!#%&()*+,./0-9:;<=>?@A-Z\[\]^_a-z{|}~-]+$"#,
+    r"^[!#%&()*+,./0-9:;<=>?@A-Z\[\]^_a-z{|}~-]+$",
     |text| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && !"\"'$`\\".contains(c)),
 );
 pub(super) const SIZE: Rule =

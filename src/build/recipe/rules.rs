@@ -19,6 +19,7 @@ pub(super) struct Broken {
     pub(super) cause: String,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what every rule ends with")]
 fn broken(key: impl Into<String>, cause: impl Into<String>) -> Option<Broken> {
     Some(Broken { key: key.into(), cause: cause.into() })
 }
@@ -30,23 +31,24 @@ pub(super) fn broken_rule(recipe: &Recipe) -> Option<Broken> {
 
 fn engine(recipe: &Recipe) -> Option<Broken> {
     let choice = &recipe.engine;
+    let packages = &recipe.packages;
     match (choice.name, &choice.path) {
         (Some(Engine::Tar | Engine::Dir), None) => {
             broken("engine.path", "it is missing: tar takes an archive, dir a folder")
         }
-        (Some(Engine::Tar | Engine::Dir), Some(_))
-            if recipe.packages.kernel.is_some() || !recipe.packages.install.is_empty() =>
-        {
+        (Some(Engine::Tar | Engine::Dir), _) if packages.kernel.is_some() || !packages.install.is_empty() => {
             broken("packages", "tar and dir take a finished tree, in which nothing is installed; leave [packages] out")
         }
-        (Some(Engine::Tar | Engine::Dir), Some(_)) if !recipe.distribution.mirror.is_empty() => {
+        (Some(Engine::Tar | Engine::Dir), _) if !recipe.distribution.mirror.is_empty() => {
             broken("distribution.mirror", "tar and dir take a finished tree, for which nothing is fetched")
         }
-        (Some(Engine::Tar | Engine::Dir), Some(_)) => None,
-        (_, Some(_)) => broken("engine.path", "only tar and dir take a path"),
-        (Some(Engine::Mmdebstrap) | None, None) => None,
-        (Some(_), None) if choice.variant.is_some() => broken("engine.variant", "only mmdebstrap has variants"),
-        (Some(_), None) => None,
+        (Some(Engine::Mmdebstrap | Engine::Dnf | Engine::Zypper | Engine::Apk) | None, Some(_)) => {
+            broken("engine.path", "only tar and dir take a path")
+        }
+        (Some(engine), _) if choice.variant.is_some() && engine != Engine::Mmdebstrap => {
+            broken("engine.variant", "only mmdebstrap has variants")
+        }
+        _ => None,
     }
 }
 

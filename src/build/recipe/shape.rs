@@ -33,13 +33,13 @@ pub(super) enum Shape {
     /// A table from these names, each with its summary, to what Glance stores as text: text, number, truth value or date.
     Values(fn() -> Vec<(&'static str, &'static str)>),
     /// A list of these.
-    List(&'static Shape),
+    List(&'static Self),
     /// One of these, or a list of them.
-    OneOrMany(&'static Shape),
+    OneOrMany(&'static Self),
     /// A table with these keys and no others.
     Table(&'static [Key]),
     /// A table whose keys keep to a rule.
-    Map(&'static Rule, &'static Shape),
+    Map(&'static Rule, &'static Self),
 }
 
 /// What a text must be.

@@ -1,4 +1,4 @@
-//! What is in the image, as CycloneDX 1.5 (ECMA-424, <https://cyclonedx.org/docs/1.5/json/>) with package URLs
+//! What is in the image, as `CycloneDX` 1.5 (ECMA-424, <https://cyclonedx.org/docs/1.5/json/>) with package URLs
 //! (<https://github.com/package-url/purl-spec>).
 
 use super::{Made, Sums};
@@ -113,16 +113,11 @@ fn purl(package: &Package, os: &OsRelease) -> Option<String> {
 
 /// Percent-encoded, but for what a package URL leaves as it is (purl-spec, "Character encoding").
 fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => {
-                encoded.push(char::from(byte))
-            }
-            _ => encoded += &format!("%{byte:02X}"),
-        }
-    }
-    encoded
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_~:".contains(&byte);
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// A UUID of version 8 made of the image's digest: the same image has the same document.

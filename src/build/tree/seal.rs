@@ -201,6 +201,7 @@ fn clamp(epoch: u64, root: &Root) -> Result<()> {
 mod tests {
     use super::Trace::{CloudInit, Logs, MachineId, PackageCaches, RandomSeed, ResolvConf, SshHostKeys, Temporary};
     use super::*;
+    use Trace::{CloudInit, Logs, MachineId, PackageCaches, RandomSeed, ResolvConf, SshHostKeys, Temporary};
 
     #[test]
     fn nothing_of_the_build_stays() {

@@ -29,8 +29,10 @@ pub const PROGRAMS: &[Program] = &[
     program("dpkg-query", "dpkg", "dpkg", "dpkg"),
     program("fakechroot", "fakechroot", "fakechroot", "fakechroot"),
     program("fakeroot", "fakeroot", "fakeroot", "fakeroot"),
+    program("find", "findutils", "findutils", "findutils"),
     program("mcopy", "mtools", "mtools", "mtools"),
     program("mke2fs", "e2fsprogs", "e2fsprogs", "e2fsprogs"),
+    program("mkfs.btrfs", "btrfs-progs", "btrfs-progs", "btrfsprogs"),
     program("mkfs.vfat", "dosfstools", "dosfstools", "dosfstools"),
     program("mkfs.xfs", "xfsprogs", "xfsprogs", "xfsprogs"),
     program("mmd", "mtools", "mtools", "mtools"),
@@ -40,6 +42,7 @@ pub const PROGRAMS: &[Program] = &[
     program("rpm", "rpm", "rpm", "rpm"),
     program("tar", "tar", "tar", "tar"),
     program("unshare", "util-linux", "util-linux-core", "util-linux"),
+    program("xfs_db", "xfsprogs", "xfsprogs", "xfsprogs"),
     program("zypper", "zypper", "zypper", "zypper"),
 ];
 

@@ -272,7 +272,7 @@ fn is_open(image: &Image<'_>) -> bool {
 /// What the image has earned and the manifest does not say.
 fn missed(image: &Image<'_>, earned: &[Earned]) -> Parts {
     let mut parts = Parts::default();
-    if is_open(image) {
+    if is_open(image) || image.claims.is_partial {
         return parts;
     }
     let bus = image.props.text("hw_disk_bus");

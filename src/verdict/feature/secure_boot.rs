@@ -48,10 +48,8 @@ pub(super) const FEATURE: Feature = Feature {
     ],
     provision: &[
         ("any", Provision { kernel: &["CONFIG_EFI"], ..super::NOTHING }),
-        // Whose shim is signed; its packages differ with the architecture, and build knows them.
+        // The packages of the shim differ with the architecture; build knows them, and where they put it.
         ("debian", super::NOTHING),
-        ("fedora", super::NOTHING),
-        ("suse", super::NOTHING),
     ],
     proofs: &[],
     aged: &[

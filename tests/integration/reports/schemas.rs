@@ -4,6 +4,7 @@ use super::valid;
 use crate::common::{bootworthy, fixture, image};
 use bootworthy::error::ErrorKind;
 use bootworthy::guest::SCHEMA;
+use bootworthy::report::proofs::{self, Disagreement, Phase, Proof, Standing, Trial};
 use bootworthy::verdict::profile::Severity;
 use bootworthy::verdict::{About, Outcome, Word};
 use serde_json::{Map, Value, json};
@@ -83,6 +84,7 @@ fn kind(rust: &str) -> Value {
         "About" => words([About::Image, About::Manifest]),
         "Severity" => words(Severity::ALL),
         "Word" => words([Word::Pass, Word::NotApplicable, Word::Unknown, Word::Fail]),
+        "Standing" => words(Standing::ALL),
         "Outcome" => words([Outcome::Fit, Outcome::Unfit, Outcome::Unknown]),
         "ErrorKind" => {
             words([ErrorKind::Io, ErrorKind::Corrupt, ErrorKind::Unsupported, ErrorKind::TooLarge, ErrorKind::NotFound])
@@ -186,10 +188,20 @@ fn features() -> Value {
     schema("bootworthy.features/1", "JsonSheet", told, &["src/report/features/json.rs"])
 }
 
+fn boot() -> Value {
+    let told = "What the boot of one image showed, as `bootworthy boot --format json` prints it.";
+    schema("bootworthy.boot/1", "JsonTrial", told, &["src/report/proofs/json.rs"])
+}
+
 #[test]
 fn schemas_are_current() {
-    let all =
-        [("facts.json", facts()), ("report.json", report()), ("lint.json", lint()), ("features.json", features())];
+    let all = [
+        ("facts.json", facts()),
+        ("report.json", report()),
+        ("lint.json", lint()),
+        ("features.json", features()),
+        ("boot.json", boot()),
+    ];
     for (name, current) in all {
         let text = serde_json::to_string_pretty(&current).unwrap() + "\n";
         if std::env::var_os("BOOTWORTHY_UPDATE").is_some() {
@@ -213,7 +225,7 @@ fn every_field_is_refused_that_is_not_in_the_schema() {
         };
         own && inner
     }
-    for schema in [facts(), report(), lint(), features()] {
+    for schema in [facts(), report(), lint(), features(), boot()] {
         let open: Vec<_> = schema["$defs"].as_object().unwrap().iter().filter(|(_, shape)| !closed(shape)).collect();
         assert!(open.is_empty(), "{open:?}");
     }
@@ -260,6 +272,53 @@ fn what_is_said_of_manifests_and_features_is_valid() {
         sheets.push(write(&format!("sheet-{}.json", sheets.len()), &run.stdout));
     }
     valid(&path("features.json"), &sheets);
+}
+
+#[test]
+fn proofs_that_are_written_are_valid() {
+    let proof = |standing: Standing| Proof {
+        id: "queues",
+        summary: "the network card uses as many queues as the guest has processors",
+        decides: vec![("multiqueue-kernel", Word::Pass), ("initrd-virtio-net", Word::NotApplicable)],
+        is_promised: standing != Standing::NotApplicable,
+        standing,
+        evidence: "Combined \u{1b}[31m1\u{202e} of 2".to_owned(),
+        millis: u64::MAX,
+    };
+    let whole = Trial {
+        path: "a\\xff.qcow2".to_owned(),
+        machine: Some("machine pc".to_owned()),
+        remarks: vec!["QEMU translates".to_owned()],
+        phases: vec![Phase { name: "kernel", millis: 1 }],
+        proofs: Standing::ALL.map(proof).to_vec(),
+        disagreements: vec![Disagreement {
+            check: "multiqueue-kernel",
+            verdict: Word::Pass,
+            proof: "queues",
+            standing: Standing::Disproved,
+            evidence: "Combined 1 of 2".to_owned(),
+        }],
+        result: Outcome::Unfit,
+        error: None,
+    };
+    let none = Trial {
+        machine: None,
+        remarks: Vec::new(),
+        phases: Vec::new(),
+        proofs: Vec::new(),
+        disagreements: Vec::new(),
+        result: Outcome::Unknown,
+        error: Some(bootworthy::error::Error::not_found("QEMU").because("it is not in PATH").help("install it")),
+        ..whole.clone()
+    };
+    let folder = tempfile::TempDir::new().unwrap();
+    let json = proofs::FORMATS.iter().find(|format| format.name == "json").unwrap();
+    let written = [whole, none].into_iter().enumerate().map(|(index, trial)| {
+        let path = folder.path().join(format!("{index}.json"));
+        fs::write(&path, (json.write)(&trial, bootworthy::report::Style::default())).unwrap();
+        path
+    });
+    valid(&path("boot.json"), &written.collect::<Vec<_>>());
 }
 
 #[test]

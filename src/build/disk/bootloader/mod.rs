@@ -237,7 +237,8 @@ fn settings(options: &Options) -> String {
         lines.push("GRUB_TERMINAL='console serial'".to_owned());
         lines.push(format!("GRUB_SERIAL_COMMAND='serial --speed={speed}'"));
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -292,8 +293,9 @@ mod tests {
 
     #[test]
     fn words_of_the_shell_are_refused() {
+        type Change = fn(&mut Options);
         assert_eq!(check(&options(true)), Ok(()));
-        let changes: [(fn(&mut Options), &str); 6] = [
+        let changes: [(Change, &str); 6] = [
             (|options| options.cmdline = vec!["a'b".into()], "characters of the shell"),
             (|options| options.cmdline = vec!["a b".into()], "characters of the shell"),
             (|options| options.root.uuid = "$(id)".into(), "characters of the shell"),

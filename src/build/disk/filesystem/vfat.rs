@@ -66,14 +66,18 @@ fn arguments(filesystem: &FileSystem) -> Vec<String> {
     arguments
 }
 
-/// One file or folder, with the time that it has in the tree; a folder has that of the build.
+/// One file or folder; a file has the time of the tree, a folder that of the build.
 fn copy(job: &Job<'_>, entry: &Entry) -> Command {
     let target = OsString::from_vec([b"::/", entry.path.as_slice()].concat());
     let is_folder = entry.kind == Kind::Directory;
     let mut command = job.shop.inside(if is_folder { "mmd" } else { "mcopy" });
     command.env("MTOOLSRC", "/dev/null").arg("-i").arg(&job.image);
     if !is_folder {
-        command.arg("-m").arg(job.source.join(OsStr::from_bytes(&entry.path)));
+        // A time later than the build's becomes that one, which mtools takes from SOURCE_DATE_EPOCH.
+        if entry.mtime <= job.epoch.into() {
+            command.arg("-m");
+        }
+        command.arg(job.source.join(OsStr::from_bytes(&entry.path)));
     }
     command.arg(target);
     command

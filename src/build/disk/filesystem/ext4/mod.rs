@@ -1,6 +1,7 @@
 //! ext4 from a folder of the tree: `mke2fs -d`, then the times that it takes from the builder's file system.
 
 mod times;
+mod writes;
 
 use super::{FileSystem, Job, STAGE};
 use crate::build::disk::target::Target;
@@ -36,7 +37,9 @@ pub(super) fn make(job: &Job<'_>, filesystem: &FileSystem) -> Result<()> {
     // The names of a folder are sorted as strcoll has it.
     mke2fs.env("LC_ALL", "C").args(arguments(filesystem, files)).arg("-d").arg(&job.source).arg(&job.image);
     job.shop.run(STAGE, &mut mke2fs).map_err(|error| job.explain(error, filesystem, bytes))?;
-    times::settle(&Target::open(&job.image)?, job.epoch)
+    let made = Target::open(&job.image)?;
+    times::settle(&made, job.epoch)?;
+    writes::settle(&made)
 }
 
 fn arguments(filesystem: &FileSystem, files: u64) -> Vec<String> {

@@ -125,7 +125,9 @@ fn set(inode: &mut [u8], wish: Option<&Wish>, epoch: u32) {
     if mode != 0 {
         let is_big = be_u64(inode, FLAGS2).unwrap_or(0) & BIGTIME != 0;
         let time = time(wish.map_or(epoch, |wish| wish.mtime.min(epoch)), is_big);
-        TIMES.iter().for_each(|at| put(inode, *at, &time));
+        for at in TIMES {
+            put(inode, at, &time);
+        }
     }
     put(inode, GENERATION, &[0; 4]);
     put(inode, CHECKSUM, &[0; 4]);

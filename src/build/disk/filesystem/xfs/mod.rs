@@ -68,6 +68,9 @@ fn tell(job: &Job<'_>, proto: &protofile::Protofile, version: (u32, u32)) {
     if proto.left_out > 0 {
         says(format!("xfs: {} devices and sockets were left out: the guest makes its own", proto.left_out));
     }
+    for path in &proto.unnamed {
+        says(format!("xfs: /{} was left out: a prototype file has no name that begins with ':'", text(path)));
+    }
     // xfsprogs 6.13, mkfs/proto.c: writeattrs.
     if version < (6, 13) {
         says("xfs: extended attributes and capabilities of files are lost: mkfs.xfs copies them since 6.13".into());

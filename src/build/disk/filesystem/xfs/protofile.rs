@@ -13,6 +13,10 @@ use std::path::Path;
 /// Files of this size and more are not read by every release: the length of a file is an `int` there.
 const MAX_FILE: u64 = 2048 * MIB;
 
+/// Where ucf keeps what it installed, for three-way merges: `:etc:ssh:sshd_config`. It does without, as it does when a
+/// file was never merged.
+const UCF_CACHE: &[u8] = b"var/lib/ucf/cache/";
+
 /// A prototype file, and what it cannot say.
 #[derive(Debug, Default)]
 pub(super) struct Protofile {
@@ -22,6 +26,8 @@ pub(super) struct Protofile {
     pub(super) copies: usize,
     /// Sockets and devices, which are left out: the guest makes its own.
     pub(super) left_out: usize,
+    /// Paths of ucf's copies of configuration files, which begin with a colon.
+    pub(super) unnamed: Vec<Vec<u8>>,
     /// Files whose path is no word: each is read through a link of this number in the folder of [`write`].
     pub(super) aliases: Vec<Vec<u8>>,
 }
@@ -45,6 +51,10 @@ pub(super) fn write(listing: &Listing, folder: &Path, aliases: &Path, spaces_as_
         }
         if matches!(entry.kind, Kind::Socket | Kind::Special('b' | 'c')) {
             proto.left_out = proto.left_out.saturating_add(1);
+            continue;
+        }
+        if entry.path.starts_with(UCF_CACHE) && entry.name().starts_with(b":") {
+            proto.unnamed.push(entry.path.clone());
             continue;
         }
         if entry.kind == Kind::Regular && !inodes.insert(&entry.inode) {
@@ -161,6 +171,15 @@ mod tests {
         let proto = write(&tree, Path::new("tree"), Path::new("x"), true).unwrap();
         assert_eq!(text(&proto.text), "/ 0 0\nd--755 0 0\na/b d--755 0 0\nc/d ---644 0 0 x/0\n$\n$\n");
         assert_eq!(proto.aliases, [b"a b/c d".to_vec()]);
+    }
+
+    #[test]
+    fn copies_of_ucf_are_left_out_and_told() {
+        let path = "var/lib/ucf/cache/:etc:ssh:sshd_config";
+        let tree = listing(&format!("d 755 0 0 1:1 0 0 1.0 ;;f 644 0 0 1:2 0 0 1.0 {path};;"));
+        let proto = write(&tree, Path::new("tree"), Path::new("x"), false).unwrap();
+        assert_eq!(text(&proto.text), "/ 0 0\nd--755 0 0\n$\n");
+        assert_eq!(proto.unnamed, [path.as_bytes().to_vec()]);
     }
 
     #[test]

@@ -98,13 +98,18 @@ impl FlavorSpecs {
     }
 
     /// An extra spec that is not empty: what Python takes for true.
-    fn set(&self, name: &str) -> Option<&str> {
+    pub fn set(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
     /// An extra spec as `bool_from_string` reads it: what is no truth value is false.
-    fn flag(&self, name: &str) -> Option<bool> {
+    pub fn flag(&self, name: &str) -> Option<bool> {
         self.get(name).map(|value| python::boolean(value).unwrap_or(false))
+    }
+
+    /// An extra spec as `int()` reads it, at the ends of `i64` where it is beyond them.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.get(name).and_then(python::int).map(|decimal| python::value(&decimal))
     }
 
     /// Keys `stem.0`, `stem.1` … up to the first hole.
