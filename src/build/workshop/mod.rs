@@ -168,7 +168,7 @@ impl Workshop {
 
     /// What fakechroot is told by the environment.
     fn faking(&self, mut command: Command) -> Command {
-        command.envs(self.mode.environment().iter().copied());
+        command.envs(self.mode.environment(&self.tree()));
         command
     }
 

@@ -35,6 +35,24 @@ const UNSHARE: &[&str] =
     &["unshare", "--user", "--map-root-user", "--map-auto", "--mount", "--pid", "--fork", "--kill-child", "--"];
 /// The same for root: mounts and processes that end with the program.
 const UNSHARE_ROOT: &[&str] = &["unshare", "--mount", "--pid", "--fork", "--kill-child", "--"];
+/// Programs that others stand in for where `/` is imitated. Not `env`: hooks of initramfs-tools take `LD_PRELOAD` away
+/// with it, and fakechroot's own puts it back.
+const SUBSTITUTES: &[&str] = &[
+    "/bin/ischroot=/bin/true",
+    "/usr/bin/ischroot=/bin/true",
+    "/bin/mkfifo=/bin/true",
+    "/usr/bin/mkfifo=/bin/true",
+    "/bin/ldd=/usr/bin/ldd.fakechroot",
+    "/usr/bin/ldd=/usr/bin/ldd.fakechroot",
+    "/sbin/ldconfig=/usr/libexec/mmdebstrap/ldconfig.fakechroot",
+    "/usr/sbin/ldconfig=/usr/libexec/mmdebstrap/ldconfig.fakechroot",
+    "/sbin/chroot=/usr/sbin/chroot.fakechroot",
+    "/usr/sbin/chroot=/usr/sbin/chroot.fakechroot",
+];
+/// Where Debian 12 and 13 have systemd's own library.
+const LIBRARIES: [&str; 3] = ["lib/systemd", "usr/lib/x86_64-linux-gnu/systemd", "usr/lib/aarch64-linux-gnu/systemd"];
+/// A set of settings that fakechroot does not have: its own for `chroot` are not those above.
+const FAKECHROOT: &[&str] = &["fakechroot", "-e", "bootworthy"];
 /// Where fakeroot remembers owners.
 const STATE: &str = "fakeroot.state";
 
@@ -102,19 +120,20 @@ impl Mode {
         if self == Self::Fakechroot { std::fs::write(folder.join(STATE), "") } else { Ok(()) }
     }
 
-    /// What fakechroot is told besides (man 1 fakechroot): what mmdebstrap sets for itself.
-    pub(super) fn environment(self) -> &'static [(&'static str, &'static str)] {
-        const SUBSTITUTES: &str = "/bin/mount=/bin/true:/sbin/ldconfig=/bin/true:/usr/bin/env=/usr/bin/env.fakechroot:\
-            /usr/bin/ldd=/usr/bin/ldd.fakechroot:/usr/bin/mkfifo=/bin/true:/usr/sbin/chroot=/usr/sbin/chroot.fakechroot:\
-            /usr/sbin/ldconfig=/bin/true";
-        match self {
-            Self::Root | Self::Unshare => &[],
-            Self::Fakechroot => &[
-                ("FAKECHROOT_CMD_SUBST", SUBSTITUTES),
-                ("FAKECHROOT_EXCLUDE_PATH", "/dev:/proc:/sys"),
-                ("FAKECHROOT_AF_UNIX_PATH", "/tmp"),
-            ],
+    /// What fakechroot is told besides (man 1 fakechroot): as mmdebstrap does.
+    pub(super) fn environment(self, tree: &Path) -> Vec<(&'static str, OsString)> {
+        if self != Self::Fakechroot {
+            return Vec::new();
         }
+        // systemd's programs find its library by a path in them, which fakechroot does not see.
+        let libraries = LIBRARIES.map(|folder| tree.join(folder));
+        let libraries = std::env::join_paths(libraries).unwrap_or_default();
+        vec![
+            ("FAKECHROOT_CMD_SUBST", SUBSTITUTES.join(":").into()),
+            ("FAKECHROOT_EXCLUDE_PATH", "/dev:/proc:/sys".into()),
+            ("FAKECHROOT_AF_UNIX_PATH", "/tmp".into()),
+            ("LD_LIBRARY_PATH", libraries),
+        ]
     }
 
     /// What stands before a program of the host that steps into the tree itself.
@@ -136,7 +155,10 @@ impl Mode {
 
     /// What stands before a program of the tree.
     pub(super) fn within(self, folder: &Path, tree: &Path, ourselves: &Path) -> Vec<OsString> {
-        let mut before = self.chrooting(folder);
+        let mut before = match self {
+            Self::Root | Self::Unshare => self.inside(folder),
+            Self::Fakechroot => [words(FAKECHROOT), fakeroot(folder)].concat(),
+        };
         match self {
             Self::Root | Self::Unshare => {
                 before.extend([
