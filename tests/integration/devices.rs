@@ -94,6 +94,8 @@ impl Seen {
         let forget: &[&str] = match option {
             "-device" if is_video(value) => &["max_outputs", "vgamem", "vgamem_mb"],
             "-device" => &["chardev", "netdev", "mac", "audiodev", "rng", "tpmdev"],
+            // Ours: what a screen would show is read on the serial console.
+            "-machine" if value == "graphics=off" => return,
             "-machine" => &["dump-guest-core", "memory-backend", "pflash0", "pflash1", "acpi", "pcspk-audiodev"],
             "-smp" => &["dies", "clusters"],
             "-cpu" => &[""],
