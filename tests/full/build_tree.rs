@@ -6,12 +6,19 @@ use bootworthy::build::workshop::{Mode, Options, Workshop};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+/// The suite of this machine: fakechroot takes no tree with another C library.
+fn suite() -> String {
+    let release = std::fs::read_to_string("/etc/os-release").unwrap();
+    let name = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).unwrap();
+    name.to_owned()
+}
+
 fn options(packages: &[&str]) -> engine::Options {
     engine::Options {
         engine: Engine::Mmdebstrap,
         family: Family::Debian,
         distribution: "debian".into(),
-        suite: "trixie".into(),
+        suite: suite(),
         architecture: Architecture::X86_64,
         mirrors: vec![],
         components: vec![],
