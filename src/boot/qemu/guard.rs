@@ -24,7 +24,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 use std::{env, thread};
 
-/// The hidden subcommand under which the program starts itself: alone it watches, with a [`Step`] as JSON it becomes
+/// The hidden subcommand under which the program starts itself: alone it watches, with a step as JSON it becomes
 /// the program that the step names.
 pub const COMMAND: &str = "guard";
 
