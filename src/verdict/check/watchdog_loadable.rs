@@ -5,7 +5,7 @@ use super::{BOOT_FACTS, BOOT_PATH, Check, late_driver, watchdog_driver};
 use crate::fact::Gap;
 use crate::guest::ModuleLoad;
 use crate::verdict::boot::{Course, Place, Shelf, Start, each_entry};
-use crate::verdict::{Evidence, Tally, View, Weight};
+use crate::verdict::{Evidence, Tally, Weight};
 
 pub(super) const CHECK: Check = Check {
     id: "watchdog-loadable",
@@ -51,15 +51,10 @@ fn is_first(start: &Start<'_, '_>, tally: &mut Tally, driver: &Driver<'_, '_>) -
         tally.fault(Weight::Full, evidence.entry(start.entry.id.clone()).expected("CONFIG_SOFT_WATCHDOG=m"));
         return false;
     }
-    // What cannot be read of an initrd is told by the checks of the boot path.
-    let early = |view: &View<'_>| {
-        let start = Start { view, ..*start };
-        let shelf = start.early(&mut Tally::default())?;
-        rival(&start, &shelf).cloned()
-    };
-    let early = if start.is_bare() == Some(false) { start.view.apart(early).0 } else { None };
-    let rival = early.or_else(|| rival(start, &driver.shelf).cloned());
-    if let Some(load) = &rival {
+    // An initrd that Linux refuses is told by the checks of the boot path; what it may load is not known all the same.
+    let early = if start.is_bare() == Some(false) { start.early(&mut Tally::default()) } else { None };
+    let rival = early.iter().chain([&driver.shelf]).find_map(|shelf| rival(start, shelf));
+    if let Some(load) = rival {
         let reason =
             format!("line {} loads {}: which of the two is /dev/watchdog is not known", load.line, load.module);
         start.view.miss(Gap::at(load.path.clone(), reason));
