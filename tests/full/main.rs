@@ -21,7 +21,6 @@ mod hostile_manifests;
 mod loaders;
 mod manifests;
 mod oracles;
-mod scs;
 #[path = "../integration/sheet.rs"]
 mod sheet;
 #[path = "../integration/table.rs"]

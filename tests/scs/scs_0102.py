@@ -1,4 +1,5 @@
-"""Runs SCS-0102's and SCS-0104's own functions over one image: its Glance JSON on stdin, the standards' checkout as argument."""
+"""Runs SCS-0102's and SCS-0104's own functions over one image: its Glance JSON on stdin, the standards' checkout
+and the image's size as arguments. With `source NAME` instead of the size: where the standard has that image come from."""
 
 import importlib.util
 import json
@@ -16,6 +17,12 @@ def module(path):
 
 
 tests = Path(sys.argv[1]) / "Tests" / "iaas"
+metadata = module(tests / "scs_0102_image_metadata" / "image_metadata.py")
+standard = module(tests / "scs_0104_standard_images" / "standard_images.py")
+if sys.argv[2] == "source":
+    sources = standard.SCS_0104_IMAGE_SPECS[sys.argv[3]]["source"]
+    print(sources if isinstance(sources, str) else sources[0])
+    sys.exit()
 body = json.load(sys.stdin)
 # What Glance adds to an upload.
 body |= {
@@ -27,8 +34,6 @@ body |= {
     "size": int(sys.argv[2]),
 }
 image = Image.existing(**body)
-metadata = module(tests / "scs_0102_image_metadata" / "image_metadata.py")
-standard = module(tests / "scs_0104_standard_images" / "standard_images.py")
 results = {name: getattr(metadata, name)([image]) for name in dir(metadata) if name.startswith("compute_scs_0102_")}
 spec = standard.SCS_0104_IMAGE_SPECS[body["name"]]
 named = {body["name"]: image}
