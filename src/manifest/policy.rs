@@ -291,8 +291,8 @@ mod tests {
         ("hotfix_hours", &["0", "48"], &["-1", "1.5", "48h", "+3"]),
         (
             "image_source",
-            &["private", "https://cloud.debian.org/x", "http://a", "ftp://a/b", "ftps://a"],
-            &["Private", "file:///x", "https://", "https:// a", "cloud.debian.org", "HTTPS://a"],
+            &["private", "https://images.example.org/x", "http://a", "ftp://a/b", "ftps://a"],
+            &["Private", "file:///x", "https://", "https:// a", "images.example.org", "HTTPS://a"],
         ),
         ("image_description", &["https://a", "some text"], &["", "   ", "a\nb"]),
         (

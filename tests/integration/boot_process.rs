@@ -7,7 +7,7 @@ use bootworthy::error::Error;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -150,7 +150,7 @@ fn the_guests_port_22_has_a_port_of_the_loopback_device() {
 fn parent() {
     let mut running = start(&[], None).unwrap();
     running.resume().unwrap();
-    println!("\nfolder {}", running.folder().path().display());
+    writeln!(std::io::stdout(), "\nfolder {}", running.folder().path().display()).unwrap();
     std::thread::sleep(Duration::from_secs(1000));
 }
 
