@@ -7,12 +7,11 @@ use bootworthy::error::Error;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Set where this program is the parent that other tests kill.
+/// Set where this program is the parent that a test kills: the file in which it says where its machine is.
 const PARENT: &str = "BOOTWORTHY_TEST_PARENT";
 /// Until nothing is left of a machine whose parent died.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -146,29 +145,36 @@ fn the_guests_port_22_has_a_port_of_the_loopback_device() {
     assert!(running.ssh_port().is_err());
 }
 
-/// The process that the next tests kill: it starts a machine, says where, and waits.
-fn parent() {
+/// The process that the next tests kill: it starts a machine, says where in the file `told`, and waits.
+fn parent(told: &Path) {
     let mut running = start(&[], None).unwrap();
     running.resume().unwrap();
-    writeln!(std::io::stdout(), "\nfolder {}", running.folder().path().display()).unwrap();
+    let draft = told.with_extension("draft");
+    std::fs::write(&draft, running.folder().path().to_str().unwrap()).unwrap();
+    std::fs::rename(draft, told).unwrap();
     std::thread::sleep(Duration::from_secs(1000));
 }
 
 /// Starts [`parent`] and gives it with the folder of its machine.
 fn started_parent() -> (Child, PathBuf) {
+    let told = tempfile::tempdir().unwrap();
+    let file = told.path().join("folder");
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "--nocapture", "boot_process::nothing_is_left_when_the_parent_dies"]).env(PARENT, "1");
-    let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let folder = lines.find_map(|line| line.strip_prefix("folder ").map(PathBuf::from)).unwrap();
+    command.args(["--exact", "boot_process::nothing_is_left_when_the_parent_dies"]).env(PARENT, &file);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    while !file.exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "the parent ended before it was killed");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let folder = PathBuf::from(std::fs::read_to_string(file).unwrap());
     (child, folder)
 }
 
 #[test]
 fn nothing_is_left_when_the_parent_dies() {
     // Started once more by itself, to be killed.
-    if std::env::var_os(PARENT).is_some() {
-        return parent();
+    if let Some(told) = std::env::var_os(PARENT) {
+        return parent(Path::new(&told));
     }
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::KILL, Signal::ABORT] {
         let (mut child, folder) = started_parent();
