@@ -29,16 +29,7 @@ const PATIENCE: [Duration; 2] = [Duration::from_mins(5), Duration::from_mins(15)
 
 /// Boots the image and proves what is asked for.
 pub fn prove(order: &Order<'_>, tell: &dyn Fn(&Stage<'_>)) -> Trial {
-    let mut trial = Trial {
-        path: order.name.clone(),
-        machine: None,
-        remarks: Vec::new(),
-        phases: Vec::new(),
-        proofs: Vec::new(),
-        disagreements: Vec::new(),
-        result: Outcome::Unknown,
-        error: None,
-    };
+    let mut trial = Trial::new(order.name.clone());
     if let Err(error) = fill(order, &mut trial, tell) {
         trial.error = Some(error.at(order.name.as_str()));
     }

@@ -16,7 +16,7 @@ pub struct Args {
     #[command(flatten)]
     images: Images,
     #[command(flatten)]
-    outputs: Outputs,
+    outputs: Outputs<[Report]>,
     /// Show passed checks with their evidence, and notes
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,

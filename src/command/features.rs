@@ -2,11 +2,11 @@
 
 use super::images::{Images, Inspected};
 use super::judging::Judging;
-use super::{EXIT_CODES, failed, is_colourful, print, width};
-use crate::report::{FEATURE_FORMATS, Sheet, Style, Verbosity};
+use super::output::Outputs;
+use super::{EXIT_CODES, failed};
+use crate::report::{Sheet, Verbosity};
 use crate::verdict::exit_code;
 use crate::verdict::feature::states;
-use clap::builder::PossibleValuesParser;
 use std::process::ExitCode;
 
 /// Tell which features an image is ready for, and what else each takes: property, flavor, nova.conf
@@ -15,9 +15,8 @@ use std::process::ExitCode;
 pub struct Args {
     #[command(flatten)]
     images: Images,
-    /// Format
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = PossibleValuesParser::new(FEATURE_FORMATS.iter().map(|format| format.name)))]
-    format: String,
+    #[command(flatten)]
+    outputs: Outputs<[Sheet]>,
     /// Show every property, extra spec and option, and what is not checked
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
@@ -28,6 +27,7 @@ pub struct Args {
 /// Prints one sheet per image; exits as the profile judges it.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.judging.rules(&args.images)?;
+    let targets = args.outputs.targets()?;
     let mut sheets = Vec::new();
     for Inspected { name, result } in args.images.inspect(rules.modules())? {
         let states = match &result {
@@ -44,9 +44,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
-    let style = Style { has_colour: is_colourful(), width: width(), verbosity };
-    if let Some(format) = FEATURE_FORMATS.iter().find(|format| format.name == args.format) {
-        print(&(format.write)(&sheets, style))?;
-    }
+    targets.write(&sheets, verbosity)?;
     Ok(ExitCode::from(exit_code(sheets.iter().map(|sheet| sheet.report.result))))
 }

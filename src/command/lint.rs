@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(READERS.iter().map(|reader| reader.name)))]
     from: Option<String>,
     #[command(flatten)]
-    outputs: Outputs,
+    outputs: Outputs<[Report]>,
     #[command(flatten)]
     levels: Levels,
     #[command(flatten)]

@@ -2,41 +2,43 @@
 
 use super::{Usage, failed, is_colourful, print, width};
 use crate::error::Error;
-use crate::report::{FORMATS, Format, Style, Verbosity, find, nearest};
-use crate::verdict::Report;
+use crate::report::{Format, Reported, Style, Verbosity, nearest};
 use clap::builder::PossibleValuesParser;
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::marker::PhantomData;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// In which formats a report is wanted, and where.
 #[derive(Debug, clap::Args)]
-pub(super) struct Outputs {
+pub(super) struct Outputs<T: Reported + ?Sized> {
     /// Format of the report on standard output: text unless said otherwise
-    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(FORMATS.iter().map(|format| format.name)))]
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(T::FORMATS.iter().map(|format| format.name)))]
     format: Option<String>,
-    /// A report in a file besides, as in sarif=out.sarif; `-` is standard output (repeatable)
+    /// A report in a file besides, as in json=out.json; `-` is standard output (repeatable)
     #[arg(short, long, value_name = "FORMAT=PATH")]
     output: Vec<String>,
+    #[arg(skip)]
+    reported: PhantomData<fn(&T)>,
 }
 
 /// What is written where, found to be possible as far as that can be told beforehand.
 #[derive(Debug)]
-pub(super) struct Targets {
-    stdout: Option<&'static Format>,
-    files: Vec<(&'static Format, PathBuf)>,
+pub(super) struct Targets<T: Reported + ?Sized> {
+    stdout: Option<&'static Format<T>>,
+    files: Vec<(&'static Format<T>, PathBuf)>,
 }
 
-impl Outputs {
+impl<T: Reported + ?Sized> Outputs<T> {
     /// Looks at every path before an image is read.
     ///
     /// # Errors
     /// For formats that do not exist, two reports in one place, and places that cannot hold one.
-    pub(super) fn targets(&self) -> Result<Targets, Usage> {
+    pub(super) fn targets(&self) -> Result<Targets<T>, Usage> {
         let mut stdout = self.format.as_deref().and_then(find);
-        let mut files: Vec<(&'static Format, PathBuf)> = Vec::new();
+        let mut files: Vec<(&'static Format<T>, PathBuf)> = Vec::new();
         for text in &self.output {
             let (format, path) = parse(text)?;
             if path != Path::new("-") {
@@ -52,15 +54,19 @@ impl Outputs {
                 )));
             }
         }
-        Ok(Targets { stdout: stdout.or(FORMATS.first()), files })
+        Ok(Targets { stdout: stdout.or(T::FORMATS.first()), files })
     }
 }
 
-fn parse(text: &str) -> Result<(&'static Format, PathBuf), Usage> {
+fn find<T: Reported + ?Sized>(name: &str) -> Option<&'static Format<T>> {
+    T::FORMATS.iter().find(|format| format.name == name)
+}
+
+fn parse<T: Reported + ?Sized>(text: &str) -> Result<(&'static Format<T>, PathBuf), Usage> {
     let expected = || Usage(format!("--output {text}: FORMAT=PATH is expected"));
     let (name, path) = text.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or_else(expected)?;
     let unknown = || {
-        let names = || FORMATS.iter().map(|format| format.name);
+        let names = || T::FORMATS.iter().map(|format| format.name);
         let hint = nearest(name, names()).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
         Usage(format!(
             "--output {text}: there is no format {name:?}{hint} ({})",
@@ -70,7 +76,7 @@ fn parse(text: &str) -> Result<(&'static Format, PathBuf), Usage> {
     Ok((find(name).ok_or_else(unknown)?, PathBuf::from(path)))
 }
 
-pub(super) fn check(text: &str, path: &Path) -> Result<(), Usage> {
+fn check(text: &str, path: &Path) -> Result<(), Usage> {
     if path.is_dir() {
         return Err(Usage(format!("--output {text}: it is a directory, a file is expected")));
     }
@@ -81,15 +87,15 @@ pub(super) fn check(text: &str, path: &Path) -> Result<(), Usage> {
     Err(Usage(format!("--output {text}: there is no directory {}", super::images::shown(folder))))
 }
 
-impl Targets {
+impl<T: Reported + ?Sized> Targets<T> {
     /// Writes the files, then standard output. A file that cannot be written keeps nothing else from being written.
     ///
     /// # Errors
     /// The first that cannot be written; the others are told.
-    pub(super) fn write(&self, reports: &[Report], verbosity: Verbosity) -> anyhow::Result<()> {
+    pub(super) fn write(&self, reported: &T, verbosity: Verbosity) -> anyhow::Result<()> {
         let mut first = Ok(());
         for (format, path) in &self.files {
-            let text = (format.write)(reports, Style { verbosity, ..Style::default() });
+            let text = (format.write)(reported, Style { verbosity, ..Style::default() });
             let written =
                 if format.is_appended { append(path, text.as_bytes()) } else { replace(path, text.as_bytes()) };
             match (written, &first) {
@@ -100,7 +106,7 @@ impl Targets {
         }
         if let Some(format) = self.stdout {
             let style = Style { has_colour: is_colourful(), width: width(), verbosity };
-            print(&(format.write)(reports, style))?;
+            print(&(format.write)(reported, style))?;
         }
         Ok(first?)
     }

@@ -14,7 +14,7 @@ fn write(reports: &[Report], _: Style) -> String {
         rows.extend(issues(report).iter().zip(prints).map(|(issue, print)| row(report, issue, &print)));
     }
     // A value can always be written.
-    super::json::quiet(&serde_json::to_string_pretty(&rows).unwrap_or_default()) + "\n"
+    super::json_parts::pretty(&rows)
 }
 
 fn row(report: &Report, issue: &Issue<'_>, fingerprint: &str) -> Value {

@@ -1,9 +1,8 @@
 //! `bootworthy.report/1`: one object for one image, an array in order for several.
 
+use super::json_parts::{JsonError, one_or_all, quiet};
 use super::{Format, Style};
-use crate::error::{Error, ErrorKind};
 use crate::guest::OsRelease;
-use crate::manifest::ascii_json;
 use crate::verdict::profile::Severity;
 use crate::verdict::property::Earned;
 use crate::verdict::{
@@ -175,29 +174,9 @@ struct JsonWithheld<'a> {
     reason: &'a str,
 }
 
-#[derive(Serialize)]
-struct JsonError<'a> {
-    kind: ErrorKind,
-    what: &'a str,
-    path: Option<&'a str>,
-    cause: Option<&'a str>,
-    help: Option<&'a str>,
-}
-
 fn write(reports: &[Report], _: Style) -> String {
     let shapes: Vec<Shape<'_>> = reports.iter().map(shape).collect();
-    let text = match shapes.as_slice() {
-        [one] => serde_json::to_string_pretty(one),
-        all => serde_json::to_string_pretty(all),
-    };
-    // Strings, numbers and maps with string keys: nothing in these structs can fail to serialise.
-    quiet(&text.unwrap_or_default()) + "\n"
-}
-
-/// ASCII, and no `##[command]` in the log of a job ([`super::escape`]): two of them stand next to each other only within
-/// strings.
-pub(super) fn quiet(json: &str) -> String {
-    ascii_json(json).replace("##", "#\\u0023")
+    one_or_all(&shapes)
 }
 
 /// A line per image or manifest, always, so that a stream of many can be read as it comes.
@@ -218,19 +197,9 @@ fn manifest(report: &Report) -> Option<JsonLint<'_>> {
         result: report.result,
         checks: report.checks.iter().map(check).collect(),
         remarks: report.remarks.iter().map(remark).collect(),
-        error: report.error.as_ref().map(error),
+        error: report.error.as_ref().map(JsonError::from),
         summary: report.summary(),
     })
-}
-
-fn error(error: &Error) -> JsonError<'_> {
-    JsonError {
-        kind: error.kind,
-        what: &error.what,
-        path: error.path.as_deref(),
-        cause: error.cause.as_deref(),
-        help: error.help.as_deref(),
-    }
 }
 
 fn shape(report: &Report) -> Shape<'_> {
@@ -271,7 +240,7 @@ fn image(report: &Report) -> JsonReport<'_> {
         boots: report.buses.iter().map(|bus| JsonBoot { bus: bus.name, verdict: bus.boots }).collect(),
         features: report.features.iter().map(feature).collect(),
         remarks: report.remarks.iter().map(remark).collect(),
-        error: report.error.as_ref().map(error),
+        error: report.error.as_ref().map(JsonError::from),
         summary: report.summary(),
     }
 }

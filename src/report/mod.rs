@@ -8,6 +8,7 @@ mod github;
 mod gitlab;
 mod issue;
 mod json;
+mod json_parts;
 mod junit;
 mod markdown;
 pub mod proofs;
@@ -20,7 +21,7 @@ pub use crate::verdict::nearest::nearest;
 pub use escape::{escape, escape_lines};
 pub use explain::{NotKnown, Page, Part, explain, list_checks, list_properties, page};
 pub use feature_page::list_features;
-pub use features::{FORMATS as FEATURE_FORMATS, FeatureFormat, Sheet};
+pub use features::Sheet;
 pub use size::human;
 pub use vocabulary::list_rules;
 
@@ -49,20 +50,30 @@ pub enum Verbosity {
     Verbose,
 }
 
-/// A report format.
+/// A format of what a command reports: the reports of all images, in order, unless said otherwise.
 #[derive(Debug)]
-pub struct Format {
+pub struct Format<T: ?Sized = [Report]> {
     /// Value of `--format`.
     pub name: &'static str,
     /// What it is for.
     pub summary: &'static str,
-    /// Renders the reports of all images, in order.
-    pub write: fn(&[Report], Style) -> String,
+    /// Renders it.
+    pub write: fn(&T, Style) -> String,
     /// Added to the end of a file instead of replacing it.
     pub is_appended: bool,
 }
 
-/// Every format, the default first.
+/// What commands report.
+pub trait Reported: 'static {
+    /// Every format of it, the default first.
+    const FORMATS: &'static [Format<Self>];
+}
+
+impl Reported for [Report] {
+    const FORMATS: &'static [Format] = FORMATS;
+}
+
+/// Every format of `check` and `lint`, the default first.
 pub const FORMATS: &[Format] = &[
     text::FORMAT,
     json::FORMAT,

@@ -41,7 +41,7 @@ fn write(reports: &[Report], _: Style) -> String {
         }],
     });
     // A value can always be written.
-    super::json::quiet(&serde_json::to_string_pretty(&sarif).unwrap_or_default()) + "\n"
+    super::json_parts::pretty(&sarif)
 }
 
 /// What the results refer to; a lint rule or a proof has no page of its own.

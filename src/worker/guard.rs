@@ -101,7 +101,7 @@ pub fn serve(words: &[OsString]) -> Result<u8> {
             let status = watch(rest).map_err(failed)?;
             Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or_else(|| die_as(status)))
         }
-        [role, guard, program, rest @ ..] if role == BECOME => Err(become_program(guard, program, rest)),
+        [role, guard, program, rest @ ..] if role == BECOME => become_program(guard, program, rest),
         _ => Err(Error::corrupt("guard", "expected what to guard; this command is the program's own")),
     }
 }
@@ -186,18 +186,24 @@ fn die_as(status: ExitStatus) -> u8 {
     u8::try_from(signal.saturating_add(128)).unwrap_or(u8::MAX)
 }
 
-/// Replaces this process by the program, which ends with its guard even if that is killed.
-fn become_program(guard: &OsStr, program: &OsStr, rest: &[OsString]) -> Error {
-    // Without a terminal of its own nothing can wait at one for an answer.
-    let bound = set_parent_process_death_signal(Some(Signal::KILL)).and_then(|()| setsid());
-    if let Err(error) = bound {
-        return Error::io("guard", error);
-    }
+/// From here on this process, and the program that it becomes, ends with its guard, which is its parent, even if that is
+/// killed.
+///
+/// # Errors
+/// When the guard has ended already, or of the operating system.
+pub fn end_with(guard: Pid) -> Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| Error::io("guard", error))?;
     // A guard that ended before the line above sends nothing any more.
-    if getppid().is_none_or(|parent| guard != parent.to_string().as_str()) {
-        return Error::io("guard", "it has ended");
-    }
+    if getppid() == Some(guard) { Ok(()) } else { Err(Error::io("guard", "it has ended")) }
+}
+
+/// Replaces this process by the program.
+fn become_program(guard: &OsStr, program: &OsStr, rest: &[OsString]) -> Result<u8> {
+    let guard = guard.to_str().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
+    end_with(guard.ok_or_else(|| Error::corrupt("guard", "expected its process id"))?)?;
+    // Without a terminal of its own nothing can wait at one for an answer.
+    setsid().map_err(|error| Error::io("guard", error))?;
     #[expect(clippy::disallowed_methods, reason = "the one place that becomes what is guarded")]
     let error = Command::new(program).args(rest).exec();
-    Error::io(format!("program {}", program.display()), error)
+    Err(Error::io(format!("program {}", program.display()), error))
 }

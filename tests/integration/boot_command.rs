@@ -53,6 +53,8 @@ fn what_cannot_be_booted_is_said_before_anything_starts() {
         (&[&good, "--property", "=x"], 2, "KEY=VALUE is expected"),
         (&[&good, "--output", "sarif=x"], 2, "there is no format \"sarif\""),
         (&[&good, "--output", "json=/nowhere/x"], 2, "there is no directory"),
+        (&[&good, "--format", "json", "--output", "junit=-"], 2, "standard output has the report as json already"),
+        (&[&good, "--output", "json=x", "--output", "junit=x"], 2, "another report goes there already"),
         (&[], 2, "<IMAGE>"),
         (&["--facts", "facts.json"], 2, "--facts"),
         (&[&good, &good], 2, "unexpected argument"),
@@ -64,11 +66,20 @@ fn what_cannot_be_booted_is_said_before_anything_starts() {
 }
 
 #[test]
-fn a_host_without_qemu_keeps_its_place_in_the_report() {
-    let run = boot(&["--format", "json", fixture("good.qcow2").to_str().unwrap()]);
-    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!((run.code, &report["result"], &report["error"]["kind"]), (3, &"unknown".into(), &"not-found".into()));
-    assert!(report["error"]["help"].as_str().unwrap().contains("install qemu-system-x86"), "{report}");
+fn what_cannot_be_started_keeps_its_place_in_the_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text.qcow2");
+    std::fs::write(&text, "no image at all").unwrap();
+    for (image, kind, help) in [
+        (fixture("good.qcow2"), "not-found", "install qemu-system-x86"),
+        (folder.path().join("none.qcow2"), "io", ""),
+        (text, "unsupported", ""),
+    ] {
+        let run = boot(&["--format", "json", image.to_str().unwrap()]);
+        let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!((run.code, &report["result"], &report["error"]["kind"]), (3, &"unknown".into(), &kind.into()));
+        assert!(report["error"]["help"].as_str().unwrap_or_default().contains(help), "{report}");
+    }
 }
 
 #[test]

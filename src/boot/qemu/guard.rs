@@ -8,9 +8,8 @@
 
 use super::folder::Namespace;
 use crate::error::{Error, Result};
-use rustix::process::{
-    Pid, Resource, Rlimit, Signal, getpid, getppid, set_parent_process_death_signal, setrlimit, setsid,
-};
+use crate::worker::guard::end_with;
+use rustix::process::{Pid, Resource, Rlimit, getpid, setrlimit, setsid};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
@@ -187,12 +186,9 @@ fn run(step: &Step) -> Result<()> {
     if let Some(namespace) = &step.namespace {
         namespace.furnish()?;
     }
-    let failed = |error: rustix::io::Errno| Error::io("guard", error);
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
-    if getppid().map(Pid::as_raw_pid) != Some(step.guard) {
-        return Err(Error::io("guard", "it died before the program ran"));
-    }
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(failed)?;
+    end_with(Pid::from_raw(step.guard).ok_or_else(|| Error::corrupt("guard", "expected its process id"))?)?;
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
+        .map_err(|error| Error::io("guard", error))?;
     #[expect(clippy::disallowed_methods, reason = "starts what runs in the folder")]
     let error = Command::new(&step.program).args(&step.arguments).exec();
     Err(Error::io("program", error).at(step.program.display().to_string()))

@@ -55,7 +55,17 @@ pub struct Workshop {
     listener: Box<Listener>,
     cancelled: Arc<AtomicBool>,
     /// Held while the workshop stands: two builds in one folder would spoil each other.
-    _lock: File,
+    _lock: Lock,
+}
+
+/// A folder's lock, until it is dropped.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // To close it is not enough: a process that another thread is about to start has the file open until its exec.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 /// How a workshop is opened.
@@ -103,7 +113,8 @@ impl Workshop {
                 .help("wait for it, or name another with --work"));
         }
         let log = OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join("log")).map_err(failed)?;
-        let shop = Self { folder, mode, ourselves, epoch, log: Mutex::new(log), listener, cancelled, _lock: lock };
+        let shop =
+            Self { folder, mode, ourselves, epoch, log: Mutex::new(log), listener, cancelled, _lock: Lock(lock) };
         for name in ["tmp", "boot"] {
             match DirBuilder::new().mode(0o700).create(shop.folder.join(name)) {
                 Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(error)),

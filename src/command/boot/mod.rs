@@ -1,19 +1,17 @@
 //! `bootworthy boot`: the proof.
 
-mod outputs;
 mod wanted;
 
 use super::images::{self, Images, Inspected};
 use super::judging::Judging;
+use super::output::{Outputs, Targets};
 use super::{Usage, failed, print};
 use crate::boot::{Order, Stage, Statics, prove};
 use crate::error::Error;
 use crate::report::Verbosity;
-use crate::report::proofs::Phase;
+use crate::report::proofs::{Phase, Trial};
 use crate::verdict::exit_code;
-use crate::worker::Kind;
 use indicatif::{ProgressBar, ProgressStyle};
-use outputs::Outputs;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,7 +37,7 @@ pub struct Args {
     #[command(flatten)]
     host: Host,
     #[command(flatten)]
-    outputs: Outputs,
+    outputs: Outputs<Trial>,
     /// Show every check that a proof decides
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
@@ -55,17 +53,24 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let images = Images::alone(&args.image, args.quiet);
     let rules = args.judging.rules(&images)?;
     let targets = args.outputs.targets()?;
+    let verbosity = match (args.quiet, args.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
     let proofs = args.wanted.proofs()?;
     let claimed = args.wanted.claimed()?;
     let flavor = args.wanted.flavor()?;
-    let (_, kind) = images::open(&args.image)?;
-    if kind != Kind::Image {
+    if args.image.is_dir() {
         return Err(Usage(format!("{}: it is a directory; only a disk image boots", images::shown(&args.image))).into());
     }
     let Some(Inspected { name, result }) = images.inspect(rules.modules())?.into_iter().next() else {
         return Err(Usage("no image is named".to_owned()).into());
     };
-    let guest = result?;
+    let guest = match result {
+        Ok(guest) => guest,
+        Err(error) => return told_of(&Trial { error: Some(error), ..Trial::new(name) }, &targets, verbosity),
+    };
     let report = rules.judge(&name, Ok(guest.clone()));
     let properties = args.wanted.properties(claimed, &report);
     let order = Order {
@@ -88,16 +93,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let bar = bar(args.quiet);
     let trial = prove(&order, &|stage| bar.set_message(told(stage)));
     bar.finish_and_clear();
+    told_of(&trial, &targets, verbosity)
+}
+
+/// Says why there are no proofs where there are none, and writes the reports.
+fn told_of(trial: &Trial, targets: &Targets<Trial>, verbosity: Verbosity) -> anyhow::Result<ExitCode> {
+    let result = trial.result;
     if let Some(error) = &trial.error {
         failed(&error.clone().into());
     }
-    let verbosity = match (args.quiet, args.verbose) {
-        (true, _) => Verbosity::Quiet,
-        (_, true) => Verbosity::Verbose,
-        _ => Verbosity::Normal,
-    };
-    targets.write(&trial, verbosity)?;
-    Ok(ExitCode::from(exit_code([trial.result])))
+    targets.write(trial, verbosity)?;
+    Ok(ExitCode::from(exit_code([result])))
 }
 
 /// A line that moves, on a terminal alone.

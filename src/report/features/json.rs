@@ -1,14 +1,15 @@
 //! `bootworthy.features/1`: one object for one image, an array in order for several.
 
-use super::{FeatureFormat, Sheet, Style};
-use crate::manifest::ascii_json;
+use super::Sheet;
+use crate::report::json_parts::{JsonError, one_or_all};
+use crate::report::{Format, Style};
 use crate::verdict::Outcome;
 use crate::verdict::Word;
 use crate::verdict::feature::{ImageState, NovaOption, PropertyState, Standing, State};
 use serde::Serialize;
 
-pub(super) const FORMAT: FeatureFormat =
-    FeatureFormat { name: "json", summary: "bootworthy.features/1, for programs", write };
+pub(super) const FORMAT: Format<[Sheet]> =
+    Format { name: "json", summary: "bootworthy.features/1, for programs", write, is_appended: false };
 
 #[derive(Serialize)]
 struct JsonSheet<'a> {
@@ -23,14 +24,6 @@ struct JsonSheet<'a> {
 #[derive(Serialize)]
 struct JsonImage<'a> {
     path: &'a str,
-}
-
-#[derive(Serialize)]
-struct JsonError<'a> {
-    what: &'a str,
-    path: Option<&'a str>,
-    cause: Option<&'a str>,
-    help: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -98,27 +91,16 @@ struct JsonFormer<'a> {
 
 fn write(sheets: &[Sheet], _: Style) -> String {
     let shapes: Vec<JsonSheet<'_>> = sheets.iter().map(shape).collect();
-    let text = match shapes.as_slice() {
-        [one] => serde_json::to_string_pretty(one),
-        all => serde_json::to_string_pretty(all),
-    };
-    // Strings and maps with string keys: nothing in these structs can fail to serialise.
-    ascii_json(&text.unwrap_or_default()) + "\n"
+    one_or_all(&shapes)
 }
 
 fn shape(sheet: &Sheet) -> JsonSheet<'_> {
-    let error = sheet.report.error.as_ref().map(|error| JsonError {
-        what: &error.what,
-        path: error.path.as_deref(),
-        cause: error.cause.as_deref(),
-        help: error.help.as_deref(),
-    });
     JsonSheet {
         schema: "bootworthy.features/1",
         image: JsonImage { path: &sheet.report.path },
         profile: sheet.report.profile,
         result: sheet.report.result,
-        error,
+        error: sheet.report.error.as_ref().map(JsonError::from),
         features: sheet.states.iter().map(feature).collect(),
     }
 }

@@ -3,7 +3,7 @@
 mod json;
 
 use super::text::paint::{Colour, Page};
-use super::{Style, Verbosity, escape};
+use super::{Format, Reported, Style, Verbosity, escape};
 use crate::verdict::feature::{ImageState, Missing, NovaOption, PropertyState, Role, Standing, State};
 use crate::verdict::{Report, Word};
 
@@ -16,19 +16,10 @@ pub struct Sheet {
     pub states: Vec<State>,
 }
 
-/// A format of `bootworthy features`.
-#[derive(Debug)]
-pub struct FeatureFormat {
-    /// Value of `--format`.
-    pub name: &'static str,
-    /// What it is for.
-    pub summary: &'static str,
-    /// Renders the sheets of all images, in order.
-    pub write: fn(&[Sheet], Style) -> String,
+impl Reported for [Sheet] {
+    const FORMATS: &'static [Format<Self>] =
+        &[Format { name: "text", summary: "for people", write, is_appended: false }, json::FORMAT];
 }
-
-/// Every format, the default first.
-pub const FORMATS: &[FeatureFormat] = &[FeatureFormat { name: "text", summary: "for people", write }, json::FORMAT];
 
 fn write(sheets: &[Sheet], style: Style) -> String {
     let mut page = Page::new(style);

@@ -1,12 +1,13 @@
 //! `bootworthy.boot/1`: one object for the boot of one image.
 
-use super::{ProofFormat, Standing, Style, Trial};
-use crate::error::ErrorKind;
-use crate::manifest::ascii_json;
+use super::{Standing, Trial};
+use crate::report::json_parts::{JsonError, pretty};
+use crate::report::{Format, Style};
 use crate::verdict::{Outcome, Word};
 use serde::Serialize;
 
-pub(super) const FORMAT: ProofFormat = ProofFormat { name: "json", summary: "bootworthy.boot/1, for programs", write };
+pub(super) const FORMAT: Format<Trial> =
+    Format { name: "json", summary: "bootworthy.boot/1, for programs", write, is_appended: false };
 
 #[derive(Serialize)]
 struct JsonTrial<'a> {
@@ -67,15 +68,6 @@ struct JsonDisagreement<'a> {
     evidence: &'a str,
 }
 
-#[derive(Serialize)]
-struct JsonError<'a> {
-    kind: ErrorKind,
-    what: &'a str,
-    path: Option<&'a str>,
-    cause: Option<&'a str>,
-    help: Option<&'a str>,
-}
-
 /// Proofs by what they came to.
 #[derive(Serialize)]
 struct JsonSummary {
@@ -95,13 +87,6 @@ fn write(trial: &Trial, _: Style) -> String {
         standing: found.standing,
         evidence: &found.evidence,
     });
-    let error = trial.error.as_ref().map(|error| JsonError {
-        kind: error.kind,
-        what: &error.what,
-        path: error.path.as_deref(),
-        cause: error.cause.as_deref(),
-        help: error.help.as_deref(),
-    });
     let shape = JsonTrial {
         schema: "bootworthy.boot/1",
         image: JsonImage { path: &trial.path },
@@ -111,7 +96,7 @@ fn write(trial: &Trial, _: Style) -> String {
         phases: trial.phases.iter().map(phase).collect(),
         proofs: trial.proofs.iter().map(proof).collect(),
         disagreements: disagreements.collect(),
-        error,
+        error: trial.error.as_ref().map(JsonError::from),
         summary: JsonSummary {
             proved: trial.count(Standing::Proved),
             disproved: trial.count(Standing::Disproved),
@@ -120,7 +105,7 @@ fn write(trial: &Trial, _: Style) -> String {
         },
     };
     // Strings and numbers: nothing in these structs can fail to serialise.
-    ascii_json(&serde_json::to_string_pretty(&shape).unwrap_or_default()) + "\n"
+    pretty(&shape)
 }
 
 fn proof(proof: &super::Proof) -> JsonProof<'_> {

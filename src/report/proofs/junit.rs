@@ -1,10 +1,12 @@
 //! `JUnit` XML: a suite for the image, a case per proof, and one per check that disagrees.
 
-use super::{DISAGREES, ProofFormat, REPORT, Standing, Style, Trial};
+use super::{DISAGREES, REPORT, Standing, Trial};
 use crate::report::junit::{xml, xml_line};
+use crate::report::{Format, Style};
 use std::fmt::Write as _;
 
-pub(super) const FORMAT: ProofFormat = ProofFormat { name: "junit", summary: "JUnit XML, a case per proof", write };
+pub(super) const FORMAT: Format<Trial> =
+    Format { name: "junit", summary: "JUnit XML, a case per proof", write, is_appended: false };
 
 /// How a case ends, and its elements.
 struct Case {

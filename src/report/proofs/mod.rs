@@ -6,7 +6,7 @@ mod text;
 
 pub use text::seconds;
 
-use super::Style;
+use super::{Format, Reported};
 use crate::error::Error;
 use crate::verdict::{Outcome, Word};
 use serde::Serialize;
@@ -119,6 +119,20 @@ impl Disagreement {
 const REPORT: &str = "bug in a check, please report: with the facts (`bootworthy inspect`) and the folder of --keep";
 
 impl Trial {
+    /// Of an image of which nothing was seen yet.
+    pub fn new(path: String) -> Self {
+        Self {
+            path,
+            machine: None,
+            remarks: Vec::new(),
+            phases: Vec::new(),
+            proofs: Vec::new(),
+            disagreements: Vec::new(),
+            result: Outcome::Unknown,
+            error: None,
+        }
+    }
+
     /// How many proofs came to this.
     pub fn count(&self, standing: Standing) -> usize {
         self.proofs.iter().filter(|proof| proof.standing == standing).count()
@@ -151,19 +165,9 @@ fn word(word: Word) -> &'static str {
     }
 }
 
-/// A format of `bootworthy boot`.
-#[derive(Debug)]
-pub struct ProofFormat {
-    /// Value of `--format`.
-    pub name: &'static str,
-    /// What it is for.
-    pub summary: &'static str,
-    /// Renders one trial.
-    pub write: fn(&Trial, Style) -> String,
+impl Reported for Trial {
+    const FORMATS: &'static [Format<Self>] = &[text::FORMAT, json::FORMAT, junit::FORMAT];
 }
-
-/// Every format, the default first.
-pub const FORMATS: &[ProofFormat] = &[text::FORMAT, json::FORMAT, junit::FORMAT];
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::report::{Style, Verbosity};
 
 fn trial() -> Trial {
     let proof = |id, decides: &[(&'static str, Word)], standing, evidence: &str| Proof {
@@ -39,7 +40,7 @@ fn trial() -> Trial {
 }
 
 fn written(name: &str) -> String {
-    let format = FORMATS.iter().find(|format| format.name == name).unwrap();
+    let format = Trial::FORMATS.iter().find(|format| format.name == name).unwrap();
     (format.write)(&trial(), Style::default())
 }
 
@@ -64,11 +65,10 @@ error[check-disagrees]: initrd-virtio-scsi says fail, root-on-bus is proved
 1 proved, 1 disproved, 1 inconclusive, 1 not applicable · 1 check disagrees
 ";
     assert_eq!(written("text"), expected);
-    let verbose =
-        (FORMATS[0].write)(&trial(), Style { verbosity: crate::report::Verbosity::Verbose, ..Style::default() });
+    let verbose = (Trial::FORMATS[0].write)(&trial(), Style { verbosity: Verbosity::Verbose, ..Style::default() });
     assert!(verbose.contains("  root-on-bus     initrd-virtio-pci   pass     proved        1af4:1004\n"), "{verbose}");
     assert!(verbose.contains("                  initrd-virtio-scsi  fail\n"), "{verbose}");
-    let quiet = (FORMATS[0].write)(&trial(), Style { verbosity: crate::report::Verbosity::Quiet, ..Style::default() });
+    let quiet = (Trial::FORMATS[0].write)(&trial(), Style { verbosity: Verbosity::Quiet, ..Style::default() });
     assert_eq!(quiet.lines().count(), 1);
 }
 

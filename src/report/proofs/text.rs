@@ -1,10 +1,10 @@
 //! A table for people: what was seen, and what the checks had said.
 
-use super::{DISAGREES, ProofFormat, REPORT, Standing, Trial, word};
+use super::{DISAGREES, REPORT, Standing, Trial, word};
 use crate::report::text::paint::{Colour, Page};
-use crate::report::{Style, Verbosity, escape};
+use crate::report::{Format, Style, Verbosity, escape};
 
-pub(super) const FORMAT: ProofFormat = ProofFormat { name: "text", summary: "for people", write };
+pub(super) const FORMAT: Format<Trial> = Format { name: "text", summary: "for people", write, is_appended: false };
 
 /// The columns before the evidence.
 const HEAD: [&str; 4] = ["proof", "decides", "verdict", ""];

@@ -4,12 +4,16 @@ use super::valid;
 use crate::common::{bootworthy, fixture, image};
 use bootworthy::error::ErrorKind;
 use bootworthy::guest::SCHEMA;
-use bootworthy::report::proofs::{self, Disagreement, Phase, Proof, Standing, Trial};
+use bootworthy::report::proofs::{Disagreement, Phase, Proof, Standing, Trial};
+use bootworthy::report::{Reported as _, Style};
 use bootworthy::verdict::profile::Severity;
 use bootworthy::verdict::{About, Outcome, Word};
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// What every report has in common.
+const PARTS: &str = "src/report/json_parts.rs";
 
 struct Field {
     name: String,
@@ -30,7 +34,11 @@ fn structs(source: &str) -> Vec<Struct> {
     let (mut told, mut attributes, mut is_inside) = (Vec::new(), String::new(), false);
     for line in source.lines() {
         let text = line.trim();
-        let head = text.trim_start_matches("pub ").strip_prefix("struct ").and_then(|rest| rest.strip_suffix(" {"));
+        let head = text
+            .trim_start_matches("pub(super) ")
+            .trim_start_matches("pub ")
+            .strip_prefix("struct ")
+            .and_then(|rest| rest.strip_suffix(" {"));
         if let Some(doc) = text.strip_prefix("/// ") {
             told.push(doc);
             continue;
@@ -173,24 +181,24 @@ fn facts() -> Value {
 fn report() -> Value {
     let told = "The verdict on one image, as `bootworthy check --format json` and each line of `--format ndjson` have it; \
                 for several images JSON is an array of these.";
-    schema("bootworthy.report/1", "JsonReport", told, &["src/report/json.rs", "src/verdict/assess.rs"])
+    schema("bootworthy.report/1", "JsonReport", told, &["src/report/json.rs", PARTS, "src/verdict/assess.rs"])
 }
 
 fn lint() -> Value {
     let told = "What is said of one manifest, as `bootworthy lint --format json` and each line of `--format ndjson` \
                 have it; for several manifests JSON is an array of these.";
-    schema("bootworthy.lint/1", "JsonLint", told, &["src/report/json.rs", "src/verdict/assess.rs"])
+    schema("bootworthy.lint/1", "JsonLint", told, &["src/report/json.rs", PARTS, "src/verdict/assess.rs"])
 }
 
 fn features() -> Value {
     let told = "What one image has for each feature, as `bootworthy features --format json` prints it; for several \
                 images it is an array of these.";
-    schema("bootworthy.features/1", "JsonSheet", told, &["src/report/features/json.rs"])
+    schema("bootworthy.features/1", "JsonSheet", told, &["src/report/features/json.rs", PARTS])
 }
 
 fn boot() -> Value {
     let told = "What the boot of one image showed, as `bootworthy boot --format json` prints it.";
-    schema("bootworthy.boot/1", "JsonTrial", told, &["src/report/proofs/json.rs"])
+    schema("bootworthy.boot/1", "JsonTrial", told, &["src/report/proofs/json.rs", PARTS])
 }
 
 #[test]
@@ -312,10 +320,10 @@ fn proofs_that_are_written_are_valid() {
         ..whole.clone()
     };
     let folder = tempfile::TempDir::new().unwrap();
-    let json = proofs::FORMATS.iter().find(|format| format.name == "json").unwrap();
+    let json = Trial::FORMATS.iter().find(|format| format.name == "json").unwrap();
     let written = [whole, none].into_iter().enumerate().map(|(index, trial)| {
         let path = folder.path().join(format!("{index}.json"));
-        fs::write(&path, (json.write)(&trial, bootworthy::report::Style::default())).unwrap();
+        fs::write(&path, (json.write)(&trial, Style::default())).unwrap();
         path
     });
     valid(&path("boot.json"), &written.collect::<Vec<_>>());
