@@ -1,6 +1,6 @@
 //! QEMU as a child: found, started, spoken to, and gone without a trace however its parent ends.
 
-use crate::common::program as guard;
+use crate::common::{fixture, program as guard};
 use bootworthy::boot::machine::{Accel, MONITOR, SERIAL};
 use bootworthy::boot::qemu::{Folder, Namespace, OVERLAY, Program, Running, TRANSCRIPT, Wish, create_overlay, network};
 use bootworthy::error::Error;
@@ -206,6 +206,47 @@ fn nothing_is_left_when_the_guard_dies() {
     }
     drop(running);
     assert_gone(&path, "a dead guard");
+}
+
+/// The whole command, its private folders below `place`; the fixture's kernel is cut off, so that it never comes up.
+fn whole_command(place: &Path, timeout: &str) -> Child {
+    let mut command = crate::common::command();
+    command.args(["boot", "--no-config", "--quiet", "--accel", "tcg", "--timeout", timeout, "--qemu"]);
+    command.arg(std::env::var_os("BOOTWORTHY_QEMU").unwrap()).arg(fixture("good.qcow2")).env("TMPDIR", place);
+    command.env("PATH", std::env::var_os("PATH").unwrap());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn assert_empty(place: &Path, how: &str) {
+    let start = Instant::now();
+    let left = || std::fs::read_dir(place).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    while !left().is_empty() || !processes(place).is_empty() {
+        assert!(start.elapsed() < PATIENCE, "{how}: {:?} {:?}", left(), processes(place));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_command_that_ends_or_is_ended() {
+    let place = tempfile::tempdir().unwrap();
+    let ended = whole_command(place.path(), "2").wait().unwrap();
+    assert_eq!(ended.code(), Some(1), "a guest that does not come up is disproved");
+    assert_empty(place.path(), "its own end");
+    let moments = [0, 40, 150, 400, 1000].into_iter().map(Duration::from_millis);
+    let signals = [Signal::INT, Signal::KILL, Signal::TERM, Signal::KILL, Signal::INT];
+    for (moment, signal) in moments.zip(signals) {
+        let mut child = whole_command(place.path(), "300");
+        // From the first sign of its folder on; at once, where the moment is none.
+        while !moment.is_zero() && std::fs::read_dir(place.path()).unwrap().next().is_none() {
+            assert_eq!(child.try_wait().unwrap(), None, "it ended before it was killed");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(moment);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let ended = child.wait().unwrap();
+        assert!(!ended.success(), "{signal:?}");
+        assert_empty(place.path(), &format!("{signal:?} after {moment:?}"));
+    }
 }
 
 fn cmdline(id: Pid) -> String {
