@@ -53,6 +53,15 @@ for w in /sys/class/watchdog/*; do
   state=$(line "$w/state"); timeout=$(line "$w/timeout")
   say "watchdog ${w##*/} ${state:-?} ${timeout:-?} $(line "$w/identity")"
 done
+# Who has one open: a line with the process, then one for each of its files.
+ls -l /proc/[0-9]*/fd 2>/dev/null |
+  sed -n 's,^/proc/\([0-9]*\)/fd:$,\1,p; s,^.* -> \(/dev/watchdog[0-9]*\)$,\1,p' |
+  while read -r found; do
+    case $found in
+      /*) say "watchdog.open ${found#/dev/} $(line "/proc/$pid/comm")" ;;
+      *) pid=$found ;;
+    esac
+  done
 
 say "kernel $(uname -r)"
 say "os $(. /etc/os-release 2>/dev/null; printf '%s %s' "$ID" "$VERSION_ID")"
@@ -66,6 +75,7 @@ for t in /proc/net/tcp /proc/net/tcp6; do
 done
 say "fstrim.timer $(systemctl is-enabled fstrim.timer 2>/dev/null) $(systemctl is-active fstrim.timer 2>/dev/null)"
 
+say "system $(systemctl is-system-running 2>/dev/null)"
 say "cloud-init.result $(line /run/cloud-init/result.json)"
 say "cloud-init.instance $(line /var/lib/cloud/data/instance-id)"
 say "cloud-init.mark $(line @MARK@)"

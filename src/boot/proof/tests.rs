@@ -84,12 +84,13 @@ fn the_root_by_sysfs() {
 #[test]
 fn the_watchdog_and_the_queues() {
     let fires = |state: &str, events: Vec<(&'static str, Value)>| {
-        let told: &'static str = format!("watchdog watchdog0 {state} 60 i6300ESB timer\nend\n").leak();
+        let told = format!("watchdog watchdog0 {state} 60 i6300ESB timer\nwatchdog.open watchdog systemd\nend\n");
+        let told: &'static str = told.leak();
         let mut machine = Machine { events, ssh: Some(told), ..Machine::default() };
         shown("watchdog-fires", &mut machine, Err("no agent".to_owned()), terms(), None)
     };
     let event = |action: &str| vec![("WATCHDOG", json!({ "action": action }))];
-    starts(&fires("active", event("reset")), "proved", "WATCHDOG reset");
+    starts(&fires("active", event("reset")), "proved", "/dev/watchdog0 is active, fed by systemd; WATCHDOG reset");
     starts(&fires("active", event("pause")), "disproved", "expected reset");
     starts(&fires("active", vec![]), "disproved", "no WATCHDOG event");
     let queues = |told, terms| shown("queues", &mut Machine::default(), Err("none".to_owned()), terms, Some(told));

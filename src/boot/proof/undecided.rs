@@ -21,6 +21,7 @@ pub(super) const ONE_WAY: &[(&str, &str)] = &[
     ("cmdline-root-stable", "a device name may be right this time"),
     ("fstab-stable-ids", "a device name may be right this time"),
     ("fstab-targets-exist", "a row with nofail keeps nothing from starting"),
+    ("cloud-init-datasource", "the config drive is found without OpenStack's metadata service, which is not here"),
     ("trim-enabled", "a file system beside the root may be left out"),
 ];
 

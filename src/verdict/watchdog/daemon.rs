@@ -1,41 +1,18 @@
-//! Who feeds the watchdog: the daemon with its configuration, or systemd itself.
+//! The watchdog daemon: its unit, its command, its configuration.
 
-use super::{Evidence, FactName, Lookup, View, agent, defaults, unit};
+use super::Feeder;
 use crate::fact::Gap;
 use crate::guest::getopt::{self, Opt, Takes, opt};
 use crate::guest::watchdog::{CONFIG, DEVICE};
-use crate::guest::{Assignment, Setting, Unit, command, timespan};
-use unit::Start;
+use crate::guest::{Assignment, Setting, Unit, command};
+use crate::verdict::unit::{self, Start};
+use crate::verdict::{Evidence, Lookup, View, agent};
 
-/// The facts that the feeders are found in.
-pub(super) const READS: &[FactName] =
-    &[FactName::Units, FactName::Manager, FactName::Watchdog, FactName::BootEntries, FactName::Packages];
-
-/// Whether one of the two feeds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Feeder {
-    /// It opens this device; says what makes it do so.
-    Feeds(String, Evidence),
-    /// It does not; says why.
-    Idle(Evidence),
-}
-
-/// What a feeder is, if nothing unknown can change it; its gaps otherwise.
-pub(super) fn settle(view: &View<'_>, feeder: fn(&View<'_>) -> Option<Feeder>) -> Result<Feeder, Vec<Gap>> {
-    match view.apart(feeder) {
-        (Some(feeder), gaps) if gaps.is_empty() => Ok(feeder),
-        (_, gaps) if gaps.is_empty() => Err(vec![Gap::new("whether anything feeds the watchdog could not be read")]),
-        (_, gaps) => Err(gaps),
-    }
-}
-
-/// The device that i6300esb is, alone in an instance.
-pub(super) fn is_first(device: &str) -> bool {
-    matches!(device, "/dev/watchdog" | "/dev/watchdog0")
-}
+/// The daemon's units, the one that also tests first.
+pub(in crate::verdict) const UNITS: &[&str] = &["watchdog.service", "wd_keepalive.service"];
 
 /// The watchdog daemon, or its little brother that only feeds; `None` keeps the gaps.
-pub(super) fn daemon(view: &View<'_>) -> Option<Feeder> {
+pub(in crate::verdict) fn daemon(view: &View<'_>) -> Option<Feeder> {
     let full = daemon_of(view, "watchdog.service")?;
     if matches!(full, Feeder::Feeds(..)) {
         return Some(full);
@@ -229,112 +206,9 @@ fn leading(text: &str) -> i64 {
     if text.starts_with('-') { number.saturating_neg() } else { number }
 }
 
-/// What systemd does with the device for one value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Span {
-    Off,
-    On,
-    /// With the device's own time; older versions know no such word.
-    Own,
-    /// With a time that the device refuses.
-    TooLong,
-}
-
-/// Microseconds that i6300esb takes (`ESB_HEARTBEAT_MAX`); systemd does not feed it otherwise (`update_timeout`).
-const MAX_TIME: u64 = 2046 * 1_000_000;
-
-/// `config_parse_watchdog_sec`; `None` for what systemd ignores.
-fn span(value: &str) -> Option<Span> {
-    match (value, timespan::parse(value)) {
-        ("off", _) | (_, Some(0)) => Some(Span::Off),
-        ("default", _) | (_, Some(timespan::INFINITY)) => Some(Span::Own),
-        (_, Some(time)) if time > MAX_TIME => Some(Span::TooLong),
-        (_, Some(_)) => Some(Span::On),
-        (_, None) => None,
-    }
-}
-
-/// systemd by `RuntimeWatchdogSec=` or `systemd.watchdog_sec=`; `RebootWatchdogSec=` arms nothing before a reboot.
-/// `None` keeps the gaps.
-pub(super) fn systemd(view: &View<'_>) -> Option<Feeder> {
-    let settings = view.all(view.manager()?);
-    let of = |key: &'static str| settings.iter().filter(move |s| s.section == "Manager" && s.key == key);
-    let configured = of("RuntimeWatchdogSec").filter_map(|setting| Some((setting, span(&setting.value)?))).next_back();
-    let base = match configured {
-        None => (Span::Off, Evidence::of("RuntimeWatchdogSec= is not set: systemd does not feed the watchdog")),
-        Some((setting, span)) => {
-            let found = format!("{}={}{}", setting.key, setting.value, told(span));
-            (span, Evidence::at(setting.path.clone(), found).line(setting.line))
-        }
-    };
-    let on_line = |word: &defaults::Word<'_>| {
-        let value = word.value.as_deref()?;
-        let span = span(value)?;
-        let found = format!("systemd.watchdog_sec={value}{}", told(span));
-        Some((span, Evidence::at(word.entry.config.clone(), found).line(word.line).entry(word.entry.id.clone())))
-    };
-    let words = defaults::values(view, "systemd.watchdog_sec")?;
-    let states: Vec<(Span, Evidence)> =
-        words.iter().map(|word| on_line(word).unwrap_or_else(|| base.clone())).collect();
-    // An image is as good as its worst default.
-    let worst = states.iter().find(|(span, _)| matches!(span, Span::Off | Span::TooLong)).or(states.first()).cloned();
-    let (span, evidence) = worst.unwrap_or(base);
-    if span == Span::Own && !knows_own(view)? {
-        let found = format!("{}, which systemd knows since version {OWN_SINCE}", evidence.found);
-        return Some(Feeder::Idle(Evidence { found, ..evidence }));
-    }
-    if matches!(span, Span::Off | Span::TooLong) {
-        return Some(Feeder::Idle(evidence));
-    }
-    let is_path = |path: &&str| path.is_empty() || path.starts_with('/');
-    let configured = of("WatchdogDevice").map(|setting| setting.value.as_str()).rfind(is_path);
-    let words = defaults::values(view, "systemd.watchdog_device")?;
-    let on_line = words.iter().filter_map(|word| word.value.as_deref()).find(|path| path.starts_with('/'));
-    let device = on_line.or(configured).filter(|path| !path.is_empty()).unwrap_or("/dev/watchdog0");
-    Some(Feeder::Feeds(device.to_owned(), evidence))
-}
-
-fn told(span: Span) -> &'static str {
-    match span {
-        Span::Off => ": systemd does not feed the watchdog",
-        Span::TooLong => ": i6300esb takes no more than 2046 seconds",
-        Span::On | Span::Own => ": systemd feeds the watchdog",
-    }
-}
-
-/// The version of systemd that learned `off` and `default` (NEWS, "CHANGES WITH 250").
-const OWN_SINCE: u32 = 250;
-
-/// Whether the installed systemd knows them; `None` keeps the gap.
-fn knows_own(view: &View<'_>) -> Option<bool> {
-    let Lookup::There(package) = view.find(view.packages()?, |package| package.name == "systemd")? else {
-        view.miss(Gap::new("which version of systemd is installed is not known"));
-        return None;
-    };
-    let digits = package.version.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
-    Some(digits.parse::<u32>().is_ok_and(|version| version >= OWN_SINCE))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spans_as_systemd_takes_them() {
-        for (value, expected) in [
-            ("60", Some(Span::On)),
-            ("1min", Some(Span::On)),
-            ("0", Some(Span::Off)),
-            ("0s", Some(Span::Off)),
-            ("off", Some(Span::Off)),
-            ("default", Some(Span::Own)),
-            ("infinity", Some(Span::Own)),
-            ("yes", None),
-            ("", None),
-        ] {
-            assert_eq!(span(value), expected, "{value}");
-        }
-    }
 
     #[test]
     fn numbers_as_the_daemon_takes_them() {
