@@ -45,7 +45,8 @@ fn blocked_by_options(disk: &Disk) {
 }
 
 fn no_sshd(disk: &Disk) {
-    disk.remove("/etc/systemd/system/multi-user.target.wants/ssh.service");
+    // cloud-init.service wants it, too.
+    mask(disk, "ssh.service");
 }
 
 fn no_serial_console(disk: &Disk) {

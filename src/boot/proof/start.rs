@@ -177,7 +177,7 @@ mod tests {
             (json!(["NoCloud"]), false),
         ] {
             let list = json!({ "names": names, "path": "/etc/cloud/cloud.cfg", "line": 1 });
-            let facts = json!({ "schema": "bootworthy.facts/1", "cloud_init": { "datasources": list } });
+            let facts = json!({ "schema": "bootworthy.facts/1", "cloud_init": { "files": [], "datasources": list } });
             assert_eq!(asks_network_alone(&serde_json::from_value(facts).unwrap()), expected, "{names}");
         }
     }

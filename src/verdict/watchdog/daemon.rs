@@ -1,32 +1,72 @@
 //! The watchdog daemon: its unit, its command, its configuration.
 
 use super::Feeder;
+use super::command::{Refusal, fails_after, invoked};
 use crate::fact::Gap;
 use crate::guest::getopt::{self, Opt, Takes, opt};
 use crate::guest::watchdog::{CONFIG, DEVICE};
-use crate::guest::{Assignment, Setting, Unit, command};
+use crate::guest::{Setting, Unit};
 use crate::verdict::unit::{self, Start};
 use crate::verdict::{Evidence, Lookup, View, agent};
 
 /// The daemon's units, the one that also tests first.
-pub(in crate::verdict) const UNITS: &[&str] = &["watchdog.service", "wd_keepalive.service"];
+pub(in crate::verdict) const UNITS: &[&str] = &[FULL, LITTLE];
+const FULL: &str = "watchdog.service";
+const LITTLE: &str = "wd_keepalive.service";
+
+/// What becomes of a unit's daemon.
+enum Fate {
+    /// It opens this device.
+    Feeds(String, Evidence),
+    /// It is not started, or runs without a device.
+    Idle(Evidence),
+    /// It ends with an error, or its unit does in its stead.
+    Fails(Evidence),
+}
 
 /// The watchdog daemon, or its little brother that only feeds; `None` keeps the gaps.
 pub(in crate::verdict) fn daemon(view: &View<'_>) -> Option<Feeder> {
-    let full = daemon_of(view, "watchdog.service")?;
-    if matches!(full, Feeder::Feeds(..)) {
-        return Some(full);
+    let (why, has_failed) = match started(view, FULL)? {
+        Fate::Feeds(device, evidence) => return Some(Feeder::Feeds(device, evidence)),
+        Fate::Idle(why) => (why, false),
+        Fate::Fails(why) => (why, true),
+    };
+    if let Fate::Feeds(device, evidence) = started(view, LITTLE)? {
+        return Some(Feeder::Feeds(device, evidence));
     }
-    match daemon_of(view, "wd_keepalive.service")? {
-        Feeder::Idle(_) => Some(full),
-        feeds @ Feeder::Feeds(..) => Some(feeds),
+    // Debian's and Ubuntu's unit has OnFailure=wd_keepalive.service.
+    if has_failed
+        && is_replaced(view)?
+        && let Fate::Feeds(device, _) = runs(view, LITTLE)?
+    {
+        let found = format!("{}; its unit starts wd_keepalive instead, which feeds {device}", why.found);
+        return Some(Feeder::Feeds(device, Evidence { found, ..why }));
+    }
+    Some(Feeder::Idle(why))
+}
+
+/// Whether the failing unit starts the little brother, and nothing keeps that from running.
+fn is_replaced(view: &View<'_>) -> Option<bool> {
+    let (Lookup::There(full), Lookup::There(little)) = (unit::find(view, FULL)?, unit::find(view, LITTLE)?) else {
+        return Some(false);
+    };
+    let named = unit::settings(view, full, "Unit", "OnFailure")?;
+    if !named.iter().any(|setting| setting.value.split_whitespace().any(|name| name == LITTLE)) {
+        return Some(false);
+    }
+    let can_start = !["masked", "not-found"].contains(&view.need(&little.state)?.as_str());
+    Some(can_start && view.need(&little.refused)?.is_none())
+}
+
+fn started(view: &View<'_>, name: &str) -> Option<Fate> {
+    match unit::starts(view, &[name])? {
+        Start::No(why) => Some(Fate::Idle(why)),
+        Start::Yes(_) => runs(view, name),
     }
 }
 
-fn daemon_of(view: &View<'_>, name: &str) -> Option<Feeder> {
-    if let Start::No(why) = unit::starts(view, &[name])? {
-        return Some(Feeder::Idle(why));
-    }
+/// What the unit does once it is started.
+fn runs(view: &View<'_>, name: &str) -> Option<Fate> {
     let Lookup::There(unit) = unit::find(view, name)? else { return None };
     let path = unit.path.known().cloned().flatten().unwrap_or_default();
     if matches!((unit.settings.known(), unit.environment.known()), (Some(None), _) | (_, Some(None))) {
@@ -35,11 +75,12 @@ fn daemon_of(view: &View<'_>, name: &str) -> Option<Feeder> {
     }
     match invoked(view, unit) {
         Ok(Some((start, words))) => match stays(view, unit, start, &words)? {
-            Ok(()) => feeds(view, start, &words),
-            Err(why) => Some(Feeder::Idle(why)),
+            Ok(()) => feeds(view, name, start, &words),
+            Err(why) => Some(Fate::Idle(why)),
         },
         Ok(None) => None,
-        Err(Refusal::Idle(why)) => Some(Feeder::Idle(*why)),
+        Err(Refusal::Idle(why)) if fails_after(view, unit)? => Some(Fate::Fails(*why)),
+        Err(Refusal::Idle(why)) => Some(Fate::Idle(*why)),
         Err(Refusal::Unknown(reason)) => {
             view.miss(Gap::at(path, format!("{name}: {reason}")));
             None
@@ -57,67 +98,6 @@ fn stays(view: &View<'_>, unit: &Unit, start: &Setting, words: &[String]) -> Opt
     Some(if is_right { Ok(()) } else { Err(Evidence::at(start.path.clone(), found).line(start.line)) })
 }
 
-/// Why a unit's command does not come to run the daemon.
-enum Refusal {
-    Idle(Box<Evidence>),
-    Unknown(String),
-}
-
-/// The `ExecStart=` that runs the daemon, and its arguments.
-fn invoked<'a>(view: &View<'a>, unit: &'a Unit) -> Result<Option<(&'a Setting, Vec<String>)>, Refusal> {
-    let Some(starts) = unit::settings(view, unit, "Service", "ExecStart") else { return Ok(None) };
-    let Some(variables) = view.need(&unit.environment).and_then(Option::as_ref) else { return Ok(None) };
-    let variables = view.all(variables);
-    let variable = |name: &str| unit::variable(variables, name).map(|found| found.value.clone());
-    for start in starts {
-        for command in command::parse(&start.value, &variable).map_err(Refusal::Unknown)? {
-            match (command.program.rsplit('/').next().unwrap_or_default(), command.words.as_slice()) {
-                ("watchdog" | "wd_keepalive", _) => return Ok(Some((start, command.words))),
-                ("sh" | "dash" | "bash", [flag, script, ..]) if flag == "-c" => {
-                    return Ok(Some((start, guarded(script, variables)?)));
-                }
-                _ => {}
-            }
-        }
-    }
-    Err(Refusal::Unknown("what it starts is not the watchdog daemon".to_owned()))
-}
-
-/// Debian's `[ $run_watchdog != 1 ] || exec /usr/sbin/watchdog $watchdog_options`.
-fn guarded(script: &str, variables: &[Assignment]) -> Result<Vec<String>, Refusal> {
-    let unknown = || Refusal::Unknown(format!("the script {script} is not evaluated"));
-    let (guard, run) = script.split_once("||").ok_or_else(unknown)?;
-    let guard: Vec<&str> = guard.split_whitespace().collect();
-    let ["[", name, "!=", wanted, "]"] = guard.as_slice() else { return Err(unknown()) };
-    let guard = unit::variable(variables, name.strip_prefix('$').ok_or_else(unknown)?);
-    // Without a value `[` is wrong, which `||` takes like false.
-    if let Some(guard) = guard.filter(|guard| !guard.value.is_empty() && guard.value != *wanted) {
-        if guard.value.contains(char::is_whitespace) {
-            return Err(unknown());
-        }
-        let found = format!("{}={}: the daemon is not run", guard.name, guard.value);
-        let expected = format!("{}={wanted}", guard.name);
-        let evidence = Evidence::at(guard.path.clone(), found).line(guard.line);
-        return Err(Refusal::Idle(Box::new(evidence.expected(expected.clone()).mend(expected))));
-    }
-    let mut words = run.split_whitespace().skip_while(|word| *word == "exec");
-    if !words.next().is_some_and(|program| matches!(program.rsplit('/').next(), Some("watchdog" | "wd_keepalive"))) {
-        return Err(unknown());
-    }
-    let mut arguments = Vec::new();
-    for word in words {
-        match word.strip_prefix('$') {
-            Some(name) => {
-                let value = unit::variable(variables, name).map(|found| found.value.as_str()).unwrap_or_default();
-                arguments.extend(value.split_whitespace().map(str::to_owned));
-            }
-            None => arguments.push(word.to_owned()),
-        }
-    }
-    let is_plain = |word: &String| !word.contains(['$', '`', '"', '\'', '\\', ';', '&', '|', '<', '>', '*', '?', '(']);
-    if arguments.iter().all(is_plain) { Ok(arguments) } else { Err(unknown()) }
-}
-
 /// `src/watchdog.c`; `-n` and its like are of older versions, and end the daemon with its usage.
 const OPTIONS: &[Opt] = &[
     opt('c', &["config-file"], Takes::Value),
@@ -131,30 +111,30 @@ const OPTIONS: &[Opt] = &[
 ];
 
 /// Whether the daemon feeds a device with these arguments (`read_config`, `check_parameters`, `open_watchdog`).
-fn feeds(view: &View<'_>, start: &Setting, words: &[String]) -> Option<Feeder> {
-    let idle = |found: String| Some(Feeder::Idle(Evidence::at(start.path.clone(), found).line(start.line)));
+fn feeds(view: &View<'_>, name: &str, start: &Setting, words: &[String]) -> Option<Fate> {
+    let at_start = |found: String| Evidence::at(start.path.clone(), found).line(start.line);
     let options = match getopt::parse(words, OPTIONS) {
         Ok(parsed) => parsed.options,
-        Err(refused) => return idle(format!("the daemon ends with its usage: {refused}")),
+        Err(refused) => return Some(Fate::Fails(at_start(format!("the daemon ends with its usage: {refused}")))),
     };
     if let Some((code, _)) = options.iter().find(|(code, _)| matches!(code, 'q' | 'X')) {
-        return idle(format!("with -{code} the daemon does not keep the device open"));
+        return Some(Fate::Idle(at_start(format!("with -{code} the daemon does not keep the device open"))));
     }
     let named = options.iter().rev().find(|(code, _)| *code == 'c').and_then(|(_, value)| value.clone());
     let path = named.unwrap_or_else(|| CONFIG.to_owned());
     let watchdog = view.watchdog()?;
     let Lookup::There(settings) = agent::file_of(view, view.need(&watchdog.configs)?, &path)? else {
-        return Some(Feeder::Idle(Evidence::at(path, "this file is not there: the daemon ends without it")));
+        return Some(Fate::Fails(Evidence::at(path, "this file is not there: the daemon ends without it")));
     };
     let settings = view.all(settings);
     let last = |key: &str| settings.iter().rfind(|setting| setting.key == key);
     let is_forced = options.iter().any(|(code, _)| *code == 'f');
-    if let Some(evidence) = impossible(settings, is_forced) {
-        return Some(Feeder::Idle(evidence));
+    if let Some(evidence) = impossible(settings, is_forced, name == LITTLE) {
+        return Some(Fate::Fails(evidence));
     }
     if let Some(device) = last(DEVICE).filter(|device| !device.value.is_empty()) {
         let found = format!("the watchdog daemon feeds {}", device.value);
-        return Some(Feeder::Feeds(device.value.clone(), Evidence::at(path, found).line(device.line)));
+        return Some(Fate::Feeds(device.value.clone(), Evidence::at(path, found).line(device.line)));
     }
     let expected = format!("{DEVICE} = /dev/watchdog");
     let comments = view.need(&watchdog.comments)?;
@@ -166,12 +146,12 @@ fn feeds(view: &View<'_>, start: &Setting, words: &[String]) -> Option<Feeder> {
         }
         (None, None) => Evidence::at(path, format!("{DEVICE} is not set: the daemon feeds nothing")),
     };
-    Some(Feeder::Idle(evidence.expected(expected.clone()).mend(expected)))
+    Some(Fate::Idle(evidence.expected(expected.clone()).mend(expected)))
 }
 
 /// Settings with which the daemon ends: `interval` not above 0, or not two seconds below `watchdog-timeout`; a limit of
-/// the load below 2.
-fn impossible(settings: &[Setting], is_forced: bool) -> Option<Evidence> {
+/// the load below 2, which the little one does not look at. That one feeds too seldom where the times are wrong.
+fn impossible(settings: &[Setting], is_forced: bool, is_little: bool) -> Option<Evidence> {
     let number = |key: &str| {
         let is_number = |setting: &&Setting| setting.key == key && setting.value.starts_with(is_of_number);
         settings.iter().rfind(is_number).map(|setting| (setting, leading(&setting.value)))
@@ -188,7 +168,7 @@ fn impossible(settings: &[Setting], is_forced: bool) -> Option<Evidence> {
         (_, Some((setting, _)), _) | (Some((setting, _)), _, _) if !is_forced && seconds >= limit.saturating_sub(1) => {
             end(setting)
         }
-        (_, _, Some((setting, 1))) if !is_forced => end(setting),
+        (_, _, Some((setting, 1))) if !is_forced && !is_little => end(setting),
         _ => None,
     }
 }
@@ -237,38 +217,7 @@ mod tests {
             (vec![("max-load-1", "24")], false, false),
         ] {
             let settings: Vec<Setting> = rows.iter().map(|(key, value)| setting(key, value)).collect();
-            assert_eq!(impossible(&settings, is_forced).is_some(), ends, "{rows:?} {is_forced}");
-        }
-    }
-
-    #[test]
-    fn scripts_that_guard_the_daemon() {
-        let variables = |run: &str, options: &str| -> Vec<Assignment> {
-            let row = |name: &str, value: &str| Assignment {
-                name: name.to_owned(),
-                value: value.to_owned(),
-                path: "/etc/default/watchdog".to_owned(),
-                line: 1,
-            };
-            vec![row("run_watchdog", "0"), row("run_watchdog", run), row("watchdog_options", options)]
-        };
-        let script = "[ $run_watchdog != 1 ] || exec /usr/sbin/watchdog $watchdog_options";
-        for (script, run, options, expected) in [
-            (script, "1", "", Ok(vec![])),
-            (script, "1", "-v -c /etc/w.conf", Ok(vec!["-v", "-c", "/etc/w.conf"])),
-            (script, "", "", Ok(vec![])),
-            (script, "0", "", Err("run_watchdog=0: the daemon is not run")),
-            (script, "1", "`id`", Err("")),
-            ("exec /usr/sbin/watchdog", "1", "", Err("")),
-            ("[ $run_watchdog = 0 ] || exec /usr/sbin/watchdog", "1", "", Err("")),
-            ("[ $run_watchdog != 1 ] || exec /usr/bin/other", "1", "", Err("")),
-        ] {
-            let found = guarded(script, &variables(run, options)).map_err(|refusal| match refusal {
-                Refusal::Idle(evidence) => evidence.found,
-                Refusal::Unknown(_) => String::new(),
-            });
-            let expected = expected.map(|words| words.into_iter().map(str::to_owned).collect::<Vec<_>>());
-            assert_eq!(found, expected.map_err(str::to_owned), "{script} {run} {options}");
+            assert_eq!(impossible(&settings, is_forced, false).is_some(), ends, "{rows:?} {is_forced}");
         }
     }
 }

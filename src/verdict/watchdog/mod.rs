@@ -1,5 +1,6 @@
 //! Who feeds the watchdog: the daemon with its configuration, or systemd itself.
 
+mod command;
 mod daemon;
 mod systemd;
 
