@@ -67,8 +67,12 @@ say "kernel $(uname -r)"
 say "os $(. /etc/os-release 2>/dev/null; printf '%s %s' "$ID" "$VERSION_ID")"
 say "boot-id $(line /proc/sys/kernel/random/boot_id)"
 say "machine-id $(line /etc/machine-id)"
+begun=$(sed -n 's/^btime //p' /proc/stat)
 for k in /etc/ssh/ssh_host_*_key.pub; do
-  [ -r "$k" ] && say "hostkey ${k##*/} $(cut -d' ' -f2 <"$k")"
+  [ -r "$k" ] || continue
+  say "hostkey ${k##*/} $(cut -d' ' -f2 <"$k")"
+  made=$(stat -c %Y "$k" 2>/dev/null) || continue
+  if [ "$made" -lt "$begun" ]; then say "hostkey.old ${k##*/}"; else say "hostkey.new ${k##*/}"; fi
 done
 for t in /proc/net/tcp /proc/net/tcp6; do
   [ -r "$t" ] && grep -q '^ *[0-9]*: [0-9A-F]*:0016 [0-9A-F]*:0000 0A' "$t" && say "listens 22"

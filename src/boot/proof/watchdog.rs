@@ -28,6 +28,9 @@ pub(super) const FIRES: Proof = Proof {
 /// `drivers/watchdog/i6300esb.c`, `esb_info.identity`.
 const NAME: &str = "i6300ESB timer";
 
+/// `drivers/watchdog/iTCO_wdt.c`: the chipset's.
+const CHIPSET: &str = "iTCO_wdt";
+
 /// A watchdog of the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Dog {
@@ -124,6 +127,14 @@ struct Fed {
     told: String,
 }
 
+impl Fed {
+    fn of(probe: &Probe, dog: &Dog) -> Self {
+        let name = if dog.identity == NAME { String::new() } else { format!("{}, ", dog.identity) };
+        let told = format!("{name}/dev/{} is {}, fed{}", dog.device, dog.state, owner(probe, &dog.device));
+        Self { timeout: dog.timeout, told }
+    }
+}
+
 /// Waits until somebody feeds it: daemons start late, and what the last one starts in its place later still.
 fn fed(session: &mut Session<'_>) -> Result<Result<Fed, String>, String> {
     let deadline = crate::boot::agent::deadline(session.patience(30));
@@ -140,6 +151,10 @@ fn fed(session: &mut Session<'_>) -> Result<Result<Fed, String>, String> {
                 thread::sleep(Duration::from_secs(3));
             }
             "inactive" => {
+                // Of a q35 machine it takes the same action (`tco_timer_expired` of QEMU's hw/acpi/ich9_tco.c).
+                if let Some(dog) = dogs.iter().find(|dog| dog.identity == CHIPSET && dog.state == "active") {
+                    return Ok(Ok(Fed::of(&probe, dog)));
+                }
                 let others = others(&probe, &dogs);
                 return Ok(Err(format!(
                     "/dev/{} is inactive: nothing feeds it, so it never fires{others}",
@@ -147,10 +162,7 @@ fn fed(session: &mut Session<'_>) -> Result<Result<Fed, String>, String> {
                 )));
             }
             // Active; or the kernel does not say, and the event alone decides.
-            state => {
-                let told = format!("/dev/{} is {state}, fed{}", dog.device, owner(&probe, &dog.device));
-                return Ok(Ok(Fed { timeout: dog.timeout, told }));
-            }
+            _ => return Ok(Ok(Fed::of(&probe, dog))),
         }
     }
 }
