@@ -170,7 +170,8 @@ fn fed(session: &mut Session<'_>) -> Result<Result<Fed, String>, String> {
 /// What is fed instead.
 fn others(probe: &Probe, dogs: &[Dog]) -> String {
     let rest = dogs.iter().filter(|dog| dog.identity != NAME && dog.state == "active");
-    rest.map(|dog| format!("; {}, /dev/{}, is fed{}", dog.identity, dog.device, owner(probe, &dog.device))).collect()
+    let told = |dog: &Dog| format!("; {}, /dev/{}, is fed{}", dog.identity, dog.device, owner(probe, &dog.device));
+    rest.map(told).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

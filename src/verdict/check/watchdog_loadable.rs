@@ -40,7 +40,7 @@ fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     }
 }
 
-/// The program that loads what watchdog_module= names.
+/// The program that loads what `watchdog_module=` names.
 const DAEMON: &str = "watchdog";
 
 /// Leaves out what the watchdog daemon's units would load, where nothing starts them, and says why.

@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 /// Changes the units of the daemon and of its little brother.
 type Change = fn(&mut Value, &mut Value);
 
+fn not_run(unit: &mut Value) {
+    unit["environment"][0]["value"] = json!("0");
+}
+
 /// Debian's unit starts wd_keepalive in place of the daemon that fails, and says by `ExecStopPost=` when it does.
 #[test]
 fn the_daemon_is_replaced() {
@@ -30,9 +34,6 @@ fn the_daemon_is_replaced() {
         units.push(little);
         value
     };
-    fn not_run(unit: &mut Value) {
-        unit["environment"][0]["value"] = json!("0");
-    }
     let rows: [(&str, Change, Word, &str); 5] = [
         ("run_watchdog=0", |full, _| not_run(full), Pass, "wd_keepalive instead"),
         (
