@@ -4,10 +4,12 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
 
 mod boot;
+mod boot_broken;
 mod boot_console;
 mod boot_machine;
 mod boot_network;
 mod boot_proofs;
+mod boot_watchdog;
 mod build;
 mod build_disk;
 mod build_image;
