@@ -3,7 +3,7 @@
 use crate::bytes::text;
 use crate::error::{Error, Result};
 use crate::limits::MIB;
-use rustix::fs::{SeekFrom, statvfs};
+use rustix::fs::{FallocateFlags, SeekFrom, fallocate, statvfs};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind as IoKind};
 use std::os::unix::ffi::OsStrExt as _;
@@ -73,12 +73,13 @@ impl Target {
         self.file.write_all_at(bytes, offset).map_err(|error| self.failed(&error).offset(offset))
     }
 
-    /// Copies all of `from` to `offset`: its holes and blocks of zeros stay holes.
+    /// Moves all of `from` to `offset`, a part at a time, so that it never stands on the disk twice: its holes and blocks
+    /// of zeros stay holes, and the file is gone at the end.
     ///
     /// # Errors
-    /// As [`Target::write`], and when `from` cannot be read.
-    pub(super) fn copy(&self, offset: u64, from: &Path) -> Result<()> {
-        let source = File::open(from).map_err(|error| failed(from, &error, 0))?;
+    /// As [`Target::write`], and when `from` cannot be read; what was moved is then no longer there.
+    pub(super) fn take(&self, offset: u64, from: &Path) -> Result<()> {
+        let source = OpenOptions::new().read(true).write(true).open(from).map_err(|error| failed(from, &error, 0))?;
         let size = source.metadata().map_err(|error| failed(from, &error, 0))?.len();
         let mut buffer = vec![0; length(PART)];
         let mut at = 0;
@@ -88,11 +89,14 @@ impl Target {
                 let part = buffer.get_mut(..length(end.saturating_sub(place))).unwrap_or_default();
                 source.read_exact_at(part, place).map_err(|error| failed(from, &error, 0).offset(place))?;
                 self.write_sparse(offset.saturating_add(place), part)?;
+                // A file system without holes keeps it until the end.
+                let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+                let _ = fallocate(&source, hole, place, end.saturating_sub(place).min(PART));
                 place = place.saturating_add(PART);
             }
             at = end;
         }
-        Ok(())
+        std::fs::remove_file(from).map_err(|error| failed(from, &error, 0))
     }
 
     /// Writes the blocks that hold something, neighbours at once.
@@ -193,7 +197,7 @@ mod tests {
     use crate::error::ErrorKind;
 
     #[test]
-    fn copies_keep_bytes_and_holes() {
+    fn what_is_moved_keeps_bytes_and_holes() {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         let source = Target::create(&from).unwrap();
@@ -204,25 +208,29 @@ mod tests {
         }
         let target = Target::create(&to).unwrap();
         target.resize(32 * MIB).unwrap();
-        target.copy(4 * MIB, &from).unwrap();
         let read = |file: &Target, at, size: u64| {
             let mut bytes = vec![1; usize::try_from(size).unwrap()];
             file.read(at, &mut bytes).unwrap();
             bytes
         };
-        assert_eq!(read(&target, 4 * MIB, 8 * MIB + 3), read(&source, 0, 8 * MIB + 3));
+        let before = read(&source, 0, 8 * MIB + 3);
+        target.take(4 * MIB, &from).unwrap();
+        assert_eq!(read(&target, 4 * MIB, 8 * MIB + 3), before);
+        assert!(!from.exists());
+        // The first part was given back before the last was read.
+        assert!(read(&source, 0, MIB).iter().all(|byte| *byte == 0));
         assert!(read(&target, 0, 4 * MIB).iter().all(|byte| *byte == 0));
         assert_eq!(to.metadata().unwrap().len(), 32 * MIB);
         assert!(allocated(&to) <= 5 * 4096, "{} bytes", allocated(&to));
     }
 
     #[test]
-    fn a_file_of_holes_copies_as_nothing() {
+    fn a_file_of_holes_is_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let from = folder.path().join("from");
         Target::create(&from).unwrap().resize(MIB).unwrap();
         let to = folder.path().join("to");
-        Target::create(&to).unwrap().copy(0, &from).unwrap();
+        Target::create(&to).unwrap().take(0, &from).unwrap();
         assert_eq!(to.metadata().unwrap().len(), 0);
     }
 

@@ -25,6 +25,7 @@ const fn program(name: &'static str, debian: &'static str, fedora: &'static str,
 pub const PROGRAMS: &[Program] = &[
     program("apk", "", "apk-tools", ""),
     program("apt-cache", "apt", "apt", ""),
+    program("debugfs", "e2fsprogs", "e2fsprogs", "e2fsprogs"),
     program("dnf", "dnf", "dnf", "dnf"),
     program("dpkg-query", "dpkg", "dpkg", "dpkg"),
     program("fakechroot", "fakechroot", "fakechroot", "fakechroot"),
