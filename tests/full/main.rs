@@ -10,7 +10,9 @@ mod boot_network;
 mod boot_proofs;
 mod build;
 mod build_disk;
+mod build_failing;
 mod build_image;
+mod build_kills;
 mod build_tree;
 #[path = "../oracles/mod.rs"]
 mod cases;
@@ -27,3 +29,5 @@ mod sheet;
 mod table;
 #[path = "../integration/variants/mod.rs"]
 mod variants;
+#[path = "../integration/whole/mod.rs"]
+mod whole;

@@ -37,6 +37,9 @@ pub struct Options {
     pub packages: Vec<String>,
     /// The archive of `tar` or the folder of `dir`, as the recipe names it.
     pub input: Option<String>,
+    /// Bytes that an archive may unpack to: those of the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u64>,
     /// SHA-256 that the archive must have (from the lock).
     pub input_sha256: Option<String>,
     /// The versions that must be installed, no others (from the lock); empty when nothing is locked.

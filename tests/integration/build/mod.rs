@@ -1,5 +1,9 @@
 //! `bootworthy build`: recipes, plans, locks, and what is refused before anything runs.
 
+mod ends;
+mod failing;
+mod hostile;
+mod makes;
 mod plans;
 mod refused;
 mod schema;
