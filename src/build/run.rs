@@ -165,7 +165,9 @@ fn programs(plan: &Plan) -> Vec<&'static str> {
                     });
                 }
             }
-            Stage::Image(options) if options.format == image::Format::Qcow2 => names.push("qemu-img"),
+            Stage::Image(options) if options.format == image::Format::Qcow2 => {
+                names.extend(["qemu-img", "qemu-nbd"]);
+            }
             _ => {}
         }
     }

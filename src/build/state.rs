@@ -97,9 +97,9 @@ impl State {
 }
 
 impl Stage {
-    /// As in [`Step::uses_up`]: the tree becomes file systems, and these the disk, so that nothing stands there twice.
+    /// As in [`Step::uses_up`]: the tree becomes file systems, these the disk, and it the image, so that nothing stands there twice.
     pub(super) fn uses_up(&self) -> bool {
-        !matches!(self, Self::Kernel(_) | Self::Image(_) | Self::Check(_) | Self::Result(_))
+        !matches!(self, Self::Kernel(_) | Self::Check(_) | Self::Result(_))
     }
 
     /// Its name, as the plan has it.
@@ -163,7 +163,7 @@ mod tests {
         }
         let plan = plan();
         let keys = keys(&plan, Mode::Root).unwrap();
-        let step = |index: usize| Step { key: keys[index].clone(), uses_up: index < 4 };
+        let step = |index: usize| Step { key: keys[index].clone(), uses_up: true };
         let other = |uses_up| Step { key: "other".to_owned(), uses_up };
         for (done, running, expected) in [
             (vec![], None, None),
@@ -175,6 +175,7 @@ mod tests {
             (vec![step(0), step(1), step(2)], Some(step(3)), None),
             (vec![step(0), step(1), other(true)], None, None),
             (vec![step(0), step(1), other(false)], None, Some(2)),
+            (vec![step(0), step(1), step(2), step(3)], Some(step(4)), None),
             (vec![other(true)], None, None),
             // The disk is gone, the file systems are there.
             (vec![step(0), step(1), step(2), step(3)], None, Some(3)),
@@ -188,7 +189,7 @@ mod tests {
         for name in [place::FILESYSTEMS, place::TREE] {
             fs::remove_dir(folder.join(name)).unwrap();
         }
-        let state = State { done: (0..4).map(step).collect(), running: Some(step(4)) };
+        let state = State { done: (0..4).map(step).collect(), running: None };
         assert_eq!(state.resume(&plan, &keys, &folder), None);
         fs::write(folder.join(place::DISK), "").unwrap();
         assert_eq!(state.resume(&plan, &keys, &folder), Some(4));

@@ -60,6 +60,11 @@ impl Target {
         self.file.set_len(size).map_err(|error| self.failed(&error))
     }
 
+    /// Its length in bytes.
+    pub(super) fn size(&self) -> Result<u64> {
+        self.file.metadata().map(|found| found.len()).map_err(|error| self.failed(&error))
+    }
+
     /// Fills `buf` from `offset`, exactly.
     pub(super) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         self.file.read_exact_at(buf, offset).map_err(|error| self.failed(&error).offset(offset))
@@ -89,14 +94,39 @@ impl Target {
                 let part = buffer.get_mut(..length(end.saturating_sub(place))).unwrap_or_default();
                 source.read_exact_at(part, place).map_err(|error| failed(from, &error, 0).offset(place))?;
                 self.write_sparse(offset.saturating_add(place), part)?;
-                // A file system without holes keeps it until the end.
-                let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-                let _ = fallocate(&source, hole, place, end.saturating_sub(place).min(PART));
+                give_back(&source, place, end.saturating_sub(place).min(PART));
                 place = place.saturating_add(PART);
             }
             at = end;
         }
         std::fs::remove_file(from).map_err(|error| failed(from, &error, 0))
+    }
+
+    /// Gives every piece of `size` bytes that holds something to `piece`, in order, and its bytes back to the disk below.
+    ///
+    /// # Errors
+    /// Those of `piece`, and when the file cannot be read; what was given is then no longer there.
+    pub(super) fn hand_out(&self, size: usize, mut piece: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
+        let whole = self.size()?;
+        let step = u64::try_from(size).unwrap_or(u64::MAX);
+        let mut buffer = vec![0; size];
+        let mut at = 0;
+        while let Some((start, end)) = next_extent(&self.file, at, whole).map_err(|error| self.failed(&error))? {
+            // Two extents may share a piece; the first has given it out.
+            at = at.max(start.saturating_sub(start.checked_rem(step).unwrap_or(0)));
+            while at < end {
+                let part = buffer
+                    .get_mut(..usize::try_from(whole.saturating_sub(at)).unwrap_or(size).min(size))
+                    .unwrap_or_default();
+                self.read(at, part)?;
+                if part.iter().any(|byte| *byte != 0) {
+                    piece(at, part)?;
+                }
+                give_back(&self.file, at, step);
+                at = at.saturating_add(step);
+            }
+        }
+        Ok(())
     }
 
     /// Writes the blocks that hold something, neighbours at once.
@@ -120,6 +150,11 @@ impl Target {
     fn failed(&self, error: &io::Error) -> Error {
         failed(&self.path, error, self.need)
     }
+}
+
+/// Makes a hole of what is no longer needed; a file system without holes keeps it.
+fn give_back(file: &File, at: u64, size: u64) {
+    let _ = fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, size);
 }
 
 /// How much of `left` is copied at once.
@@ -222,6 +257,25 @@ mod tests {
         assert!(read(&target, 0, 4 * MIB).iter().all(|byte| *byte == 0));
         assert_eq!(to.metadata().unwrap().len(), 32 * MIB);
         assert!(allocated(&to) <= 5 * 4096, "{} bytes", allocated(&to));
+    }
+
+    #[test]
+    fn what_is_handed_out_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        let file = Target::create(&path).unwrap();
+        file.resize(MIB).unwrap();
+        for at in [70_000, 80_000, 3 * 65_536, MIB - 1] {
+            file.write(at, b"x").unwrap();
+        }
+        let mut places = Vec::new();
+        let handed = file.hand_out(65_536, |at, bytes| {
+            places.push((at, bytes.len(), bytes.iter().filter(|byte| **byte == b'x').count()));
+            Ok(())
+        });
+        handed.unwrap();
+        assert_eq!(places, [(65_536, 65_536, 2), (3 * 65_536, 65_536, 1), (15 * 65_536, 65_536, 1)]);
+        assert_eq!((allocated(&path), path.metadata().unwrap().len()), (0, MIB));
     }
 
     #[test]

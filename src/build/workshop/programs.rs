@@ -39,6 +39,7 @@ pub const PROGRAMS: &[Program] = &[
     program("mmd", "mtools", "mtools", "mtools"),
     program("mmdebstrap", "mmdebstrap", "mmdebstrap", ""),
     program("qemu-img", "qemu-utils", "qemu-img", "qemu-img"),
+    program("qemu-nbd", "qemu-utils", "qemu-img", "qemu-img"),
     program("rm", "coreutils", "coreutils", "coreutils"),
     program("rpm", "rpm", "rpm", "rpm"),
     program("tar", "tar", "tar", "tar"),
