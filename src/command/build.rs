@@ -10,6 +10,7 @@ use crate::build::workshop::{Mode, Options, Workshop};
 use crate::build::{self, Build, Plan, Stage, Wanted, check};
 use crate::error::Error;
 use crate::report::{self, Style, Verbosity};
+use crate::verdict::feature::FEATURES;
 use crate::verdict::{Outcome, Report, exit_code};
 use clap::builder::PossibleValuesParser;
 use rustix::fs::Access;
@@ -152,7 +153,14 @@ impl Args {
     }
 
     fn recipe_digest(&self, recipe: &Recipe) -> anyhow::Result<String> {
-        let wanted = Wanted { recipe, folder: folder(&self.recipe), lock: None, source_date_epoch: 0, manifests: &[] };
+        let wanted = Wanted {
+            recipe,
+            features: FEATURES,
+            folder: folder(&self.recipe),
+            lock: None,
+            source_date_epoch: 0,
+            manifests: &[],
+        };
         Ok(lock::recipe_digest(&build::make_plan(&wanted).map_err(refused)?)?)
     }
 
@@ -161,7 +169,7 @@ impl Args {
         let formats = if formats.is_empty() { vec!["json".to_owned()] } else { formats };
         let source_date_epoch = building::epoch()?;
         let folder = folder(&self.recipe);
-        build::make_plan(&Wanted { recipe, folder, lock, source_date_epoch, manifests: &formats })
+        build::make_plan(&Wanted { recipe, features: FEATURES, folder, lock, source_date_epoch, manifests: &formats })
     }
 
     fn shop(&self, plan: &Plan, work: &Path, watch: &Watch) -> anyhow::Result<Workshop> {

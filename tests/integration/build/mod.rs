@@ -2,6 +2,7 @@
 
 mod ends;
 mod failing;
+mod feature;
 mod hostile;
 mod makes;
 mod plans;
