@@ -12,7 +12,9 @@ mod boot_proofs;
 mod boot_watchdog;
 mod build;
 mod build_disk;
+mod build_failing;
 mod build_image;
+mod build_kills;
 mod build_tree;
 #[path = "../oracles/mod.rs"]
 mod cases;
@@ -29,3 +31,5 @@ mod sheet;
 mod table;
 #[path = "../integration/variants/mod.rs"]
 mod variants;
+#[path = "../integration/whole/mod.rs"]
+mod whole;

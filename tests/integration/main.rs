@@ -49,4 +49,5 @@ mod readers_login;
 mod table;
 mod unsafe_images;
 mod variants;
+mod whole;
 mod workshop;
