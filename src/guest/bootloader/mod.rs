@@ -6,6 +6,7 @@ pub(crate) mod entry;
 mod extlinux;
 mod firmware;
 pub(crate) mod grub;
+pub mod grub_core;
 mod systemd_boot;
 #[cfg(test)]
 pub(crate) mod tests;
