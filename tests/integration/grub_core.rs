@@ -35,7 +35,7 @@ struct Made {
 
 impl Made {
     fn args(&self, folder: &Path) -> Vec<String> {
-        let mut args = vec!["-p".to_owned(), self.prefix.to_owned()];
+        let mut args = Vec::new();
         let mut file = |option: &str, name: &str, content: &[u8]| {
             let path = folder.join(name);
             fs::write(&path, content).unwrap();
@@ -47,6 +47,8 @@ impl Made {
         if self.has_memdisk {
             file("-m", "memdisk", &[7; 1000]);
         }
+        // Behind the memory disk, which sets a prefix of its own.
+        args.extend(["-p".to_owned(), self.prefix.to_owned()]);
         args.extend(self.modules.iter().cloned());
         args
     }
@@ -62,7 +64,8 @@ impl Made {
 
 /// Prefixes and configurations as installers write them, with each of `lists` as modules.
 fn made(lists: Vec<Vec<String>>) -> Vec<Made> {
-    let prefixes = ["/boot/grub", "(,gpt1)/boot/grub", "(hd0,msdos5)/grub2", "/EFI/debian", "(lvm/vg-root)/boot/grub", ""];
+    let prefixes =
+        ["/boot/grub", "(,gpt1)/boot/grub", "(hd0,msdos5)/grub2", "/EFI/debian", "(lvm/vg-root)/boot/grub", ""];
     let configs = [None, Some("search.fs_uuid 1234-5678 root\nset prefix=($root)'/boot/grub'\n"), Some("")];
     let rows = lists.into_iter().enumerate();
     rows.map(|(index, modules)| Made {
@@ -103,7 +106,8 @@ fn cores_for_bios_are_read_as_they_were_made() {
 fn a_real_core_that_is_cut_or_flipped_is_no_other_core() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("core.img");
-    let words = ["-O", "i386-pc", "-d", PC, "-p", "/boot/grub", "-o", path.to_str().unwrap(), "biosdisk", "part_gpt", "ext2"];
+    let words =
+        ["-O", "i386-pc", "-d", PC, "-p", "/boot/grub", "-o", path.to_str().unwrap(), "biosdisk", "part_gpt", "ext2"];
     tool("grub-mkimage", words);
     let image = fs::read(&path).unwrap().split_off(512);
     let whole = Core::parse_pc(&image).unwrap();

@@ -26,8 +26,8 @@ const HEADER: usize = 8;
 /// What a core carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Core {
-    /// Folder of its platform below the prefix: `i386-pc`, `x86_64-efi`.
-    pub platform: &'static str,
+    /// What it runs on.
+    pub platform: Platform,
     /// Names of the modules, in the order in which they are loaded.
     pub modules: Vec<String>,
     /// Where the others stand, as written; a device may be missing or begin with its comma.
@@ -36,6 +36,18 @@ pub struct Core {
     pub config: Option<String>,
     /// Whether there is a memory disk, `(memdisk)`, which is not read.
     pub has_memdisk: bool,
+}
+
+/// What GRUB is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// Folder of its modules below the prefix: `i386-pc`, `x86_64-efi`.
+    pub folder: &'static str,
+    /// `Machine` of a PE header; none of a program for BIOS.
+    pe: u16,
+    /// `e_machine` of its modules.
+    pub(crate) elf: u16,
+    width: Width,
 }
 
 /// Bytes of `struct grub_module_info` and of an address, on machines of this many bits.
@@ -62,7 +74,7 @@ impl Core {
     /// `Unsupported` for a decompressor that is not known, `Corrupt` for data that cannot be unpacked.
     pub fn parse_pc(image: &[u8]) -> Result<Self> {
         let kernel = pc::unpack(image)?;
-        Self::parse(pc::modules(&kernel)?, "i386-pc", Width::Bits32)
+        Self::parse(pc::modules(&kernel)?, PC)
     }
 
     /// Reads the section `mods` of a program for UEFI, whose machine the PE header gives.
@@ -70,11 +82,10 @@ impl Core {
     /// # Errors
     /// `Unsupported` for a machine that is not known, `Corrupt` for what are no modules.
     pub fn parse_efi(section: &[u8], machine: u16) -> Result<Self> {
-        let found = PLATFORMS.iter().find(|(number, ..)| *number == machine);
-        let Some((_, platform, width)) = found else {
+        let Some(platform) = PLATFORMS.iter().find(|platform| platform.pe == machine) else {
             return Err(Error::unsupported("GRUB's core", format!("a program for machine {machine:#06x}")));
         };
-        Self::parse(section, platform, *width)
+        Self::parse(section, *platform)
     }
 
     /// Whether this module is in it.
@@ -82,7 +93,8 @@ impl Core {
         self.modules.iter().any(|module| module == name)
     }
 
-    fn parse(space: &[u8], platform: &'static str, width: Width) -> Result<Self> {
+    fn parse(space: &[u8], platform: Platform) -> Result<Self> {
+        let width = platform.width;
         let (mut at, end) = header(space, width).ok_or_else(|| corrupt("no list of modules"))?;
         let mut core = Self { platform, modules: Vec::new(), prefix: None, config: None, has_memdisk: false };
         let mut objects = 0_usize;
@@ -102,6 +114,9 @@ impl Core {
         match object.kind {
             ELF => {
                 let module = module::parse(object.body)?;
+                if module.machine != self.platform.elf {
+                    return Err(corrupt(&format!("its module {} is for another machine", module.name)));
+                }
                 // GRUB stops for good at one that it cannot load.
                 if let Some(missing) = module.depends.iter().find(|name| !self.has(name)) {
                     let cause = format!("its module {} needs {missing}, which is not before it", module.name);
@@ -119,14 +134,15 @@ impl Core {
     }
 }
 
-/// `Machine` of a PE header, the platform's folder, and the width of its addresses.
-const PLATFORMS: &[(u16, &str, Width)] = &[
-    (0x8664, "x86_64-efi", Width::Bits64),
-    (0xaa64, "arm64-efi", Width::Bits64),
-    (0x014c, "i386-efi", Width::Bits32),
-    (0x01c2, "arm-efi", Width::Bits32),
-    (0x5064, "riscv64-efi", Width::Bits64),
-    (0x6264, "loongarch64-efi", Width::Bits64),
+const PC: Platform = Platform { folder: "i386-pc", pe: 0, elf: 3, width: Width::Bits32 };
+
+const PLATFORMS: &[Platform] = &[
+    Platform { folder: "x86_64-efi", pe: 0x8664, elf: 62, width: Width::Bits64 },
+    Platform { folder: "arm64-efi", pe: 0xaa64, elf: 183, width: Width::Bits64 },
+    Platform { folder: "i386-efi", pe: 0x014c, elf: 3, width: Width::Bits32 },
+    Platform { folder: "arm-efi", pe: 0x01c2, elf: 40, width: Width::Bits32 },
+    Platform { folder: "riscv64-efi", pe: 0x5064, elf: 243, width: Width::Bits64 },
+    Platform { folder: "loongarch64-efi", pe: 0x6264, elf: 258, width: Width::Bits64 },
 ];
 
 fn corrupt(cause: &str) -> Error {

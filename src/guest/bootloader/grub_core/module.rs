@@ -15,6 +15,8 @@ const RELOCATABLE: u16 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Module {
     pub(crate) name: String,
+    /// `e_machine`.
+    pub(crate) machine: u16,
     pub(crate) depends: Vec<String>,
 }
 
@@ -33,7 +35,7 @@ pub(crate) fn parse(elf: &[u8]) -> Result<Module> {
     if depends.len() >= MAX_DEPENDS {
         return Err(Error::too_large("module of GRUB", format!("more than {MAX_DEPENDS} dependencies")));
     }
-    Ok(Module { name, depends })
+    Ok(Module { name, machine: le_u16(elf, 18).unwrap_or_default(), depends })
 }
 
 struct Sections<'a> {

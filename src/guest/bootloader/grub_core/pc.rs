@@ -12,6 +12,8 @@ const UNCOMPRESSED_SIZE: usize = 0x0c;
 const LOAD_ADDRESS: u32 = 0x8200;
 /// `GRUB_DECOMPRESSOR_I386_PC_MAX_DECOMPRESSOR_SIZE`.
 const MAX_DECOMPRESSOR: usize = 0x9000 - 0x8200;
+/// `GRUB_DECOMPRESSOR_I386_PC_BOOT_DEVICE`: partitions that GRUB 2 does not write there, then the drive.
+const BOOT_DEVICE: usize = 0x18;
 /// `movl $GRUB_MEMORY_MACHINE_DECOMPRESSION_ADDR, %edi` and `movl $decompressor_end, %esi`, whose operand follows.
 const START: &[u8] = &[0xbf, 0x00, 0x00, 0x10, 0x00, 0xbe];
 /// Bytes that are unpacked: what fits below 640 KiB when packed has 3 MiB with all modules.
@@ -39,7 +41,8 @@ pub(super) fn unpack(image: &[u8]) -> Result<Vec<u8>> {
 fn decompressor_end(image: &[u8]) -> Option<usize> {
     let code = slice(image, 0, image.len().min(MAX_DECOMPRESSOR))?;
     // `ljmp $0, $codestart`
-    let code = code.strip_prefix(&[0xea]).map(|_| code)?;
+    let is_known = code.starts_with(&[0xea]) && slice(code, BOOT_DEVICE, 3)? == [0xff; 3];
+    let code = is_known.then_some(code)?;
     let at = code.windows(START.len()).position(|bytes| bytes == START)?.checked_add(START.len())?;
     let end = usize::try_from(le_u32(code, at)?.checked_sub(LOAD_ADDRESS)?).ok()?;
     (at..=MAX_DECOMPRESSOR).contains(&end).then_some(end)
@@ -74,7 +77,9 @@ pub(super) fn modules(kernel: &[u8]) -> Result<&[u8]> {
     let is_list = |at: &usize| {
         let list = kernel.get(*at..).unwrap_or_default();
         let size = le_u32(list, 8).and_then(|size| usize::try_from(size).ok());
-        list.starts_with(&magic) && le_u32(list, 4) == u32::try_from(Width::Bits32.info()).ok() && size == Some(list.len())
+        list.starts_with(&magic)
+            && le_u32(list, 4) == u32::try_from(Width::Bits32.info()).ok()
+            && size == Some(list.len())
     };
     let mut found = (0..kernel.len()).filter(is_list);
     match (found.next(), found.next()) {

@@ -12,6 +12,7 @@ pub(crate) fn elf(name: &str, depends: &[&str], is_64: bool) -> Vec<u8> {
     let mut elf = vec![0; if is_64 { 64 } else { 52 }];
     elf[..7].copy_from_slice(&[0x7f, b'E', b'L', b'F', if is_64 { 2 } else { 1 }, 1, 1]);
     elf[16] = 1;
+    elf[18] = if is_64 { 62 } else { 3 };
     let size = if is_64 { 64 } else { 40 };
     let mut table = vec![0; size];
     for (name, body) in bodies {
@@ -58,6 +59,44 @@ pub(crate) fn objects(modules: &[&str], prefix: &str, config: &str, is_64: bool)
     objects
 }
 
+/// What a core carries that needs no folder of modules.
+pub(crate) const ALL: &[&str] = &[
+    "biosdisk",
+    "part_gpt",
+    "part_msdos",
+    "ext2",
+    "fat",
+    "normal",
+    "linux",
+    "search",
+    "search_fs_uuid",
+    "search_label",
+    "search_fs_file",
+    "test",
+    "true",
+    "configfile",
+    "loadenv",
+    "regexp",
+];
+
+/// A core for BIOS with all that.
+pub(crate) fn core(prefix: &str) -> Core {
+    Core::parse_pc(&core_img(&objects(ALL, prefix, "", false))).unwrap()
+}
+
+/// A program for UEFI with these modules.
+pub(crate) fn efi(machine: u16, modules: &[&str], prefix: &str) -> Vec<u8> {
+    let platform = PLATFORMS.iter().find(|platform| platform.pe == machine).unwrap();
+    let is_64 = platform.width == Width::Bits64;
+    let mut objects = objects(modules, prefix, "", is_64);
+    for (_, body) in objects.iter_mut().filter(|(kind, _)| *kind == ELF) {
+        body[18..20].copy_from_slice(&platform.elf.to_le_bytes());
+    }
+    let mut program = crate::guest::pe::tests::program(&[(".text", b"x"), ("mods", &list(&objects, is_64))]);
+    program[0x44..0x46].copy_from_slice(&machine.to_le_bytes());
+    program
+}
+
 /// core.img from its second sector on, as `grub-mkimage` packs this kernel and its modules.
 fn image(kernel: &[u8]) -> Vec<u8> {
     let mut options = LzmaOptions::new_preset(6).unwrap();
@@ -67,6 +106,7 @@ fn image(kernel: &[u8]) -> Vec<u8> {
     assert_eq!(stream.process_vec(kernel, &mut data, Action::Finish).unwrap(), Status::StreamEnd);
     let mut image = vec![0x90; 0xa00];
     image[..5].copy_from_slice(&[0xea, 0x1c, 0x82, 0, 0]);
+    image[0x18..0x1c].copy_from_slice(&[0xff, 0xff, 0xff, 0]);
     image[8..12].copy_from_slice(&u32::try_from(data.len()).unwrap().to_le_bytes());
     image[12..16].copy_from_slice(&u32::try_from(kernel.len()).unwrap().to_le_bytes());
     image[0x700..0x70a].copy_from_slice(&[0xbf, 0, 0, 0x10, 0, 0xbe, 0, 0x8c, 0, 0]);
@@ -88,7 +128,7 @@ fn a_core_says_what_it_carries() {
     objects.push((CONFIG, b"set a=c\0".to_vec()));
     objects.insert(0, (PREFIX, b"/first\0".to_vec()));
     let expected = Core {
-        platform: "i386-pc",
+        platform: PC,
         modules: vec!["biosdisk".to_owned(), "ext2".to_owned()],
         prefix: Some("(,gpt1)/boot/grub".to_owned()),
         config: Some("set a=b".to_owned()),
@@ -97,7 +137,7 @@ fn a_core_says_what_it_carries() {
     assert_eq!(Core::parse_pc(&core_img(&objects)).unwrap(), expected);
     for (machine, platform, is_64) in [(0x8664, "x86_64-efi", true), (0x14c, "i386-efi", false)] {
         let found = Core::parse_efi(&list(&self::objects(&["fat"], "/EFI/debian", "", is_64), is_64), machine).unwrap();
-        assert_eq!((found.platform, found.modules, found.config), (platform, vec!["fat".to_owned()], None));
+        assert_eq!((found.platform.folder, found.modules, found.config), (platform, vec!["fat".to_owned()], None));
     }
     let other = Core::parse_efi(&list(&[], true), 0x200).unwrap_err();
     assert_eq!(other.kind, ErrorKind::Unsupported);
