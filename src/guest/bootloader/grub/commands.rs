@@ -44,7 +44,7 @@ impl Evaluator<'_> {
             self.gap(frame, line, "the command itself is not known before the start");
             return Outcome::UNKNOWN;
         };
-        if let Some(outcome) = self.lacking(line, name, frame) {
+        if let Some(outcome) = self.lacking(name, frame) {
             return outcome;
         }
         match name {

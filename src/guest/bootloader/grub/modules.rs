@@ -71,6 +71,8 @@ pub(super) struct Modules<'a> {
     pub(super) core: &'a Core,
     /// Whether normal mode runs: before it there are no lists, and a command that is not there is unknown.
     pub(super) is_normal: bool,
+    /// What keeps the menu from being read as it stands. It is read so all the same: nothing else says what was meant.
+    pub(super) lack: Option<Gap>,
     files: BTreeMap<Config, Fact<Seen>>,
     lists: BTreeMap<Config, Fact<Option<BTreeMap<String, String>>>>,
 }
@@ -85,7 +87,7 @@ enum Seen {
 
 impl<'a> Modules<'a> {
     pub(super) fn new(core: &'a Core) -> Self {
-        Self { core, is_normal: false, files: BTreeMap::new(), lists: BTreeMap::new() }
+        Self { core, is_normal: false, lack: None, files: BTreeMap::new(), lists: BTreeMap::new() }
     }
 }
 
@@ -129,25 +131,24 @@ impl Evaluator<'_> {
         }
     }
 
-    /// What a command does that GRUB has no module for; `None` where it has one, or where `linux` says so itself.
-    pub(super) fn lacking(&mut self, line: u32, command: &str, frame: &mut Frame) -> Option<Outcome> {
+    /// What a command comes to that does nothing because GRUB has no module for it; `None` where it is to be run.
+    pub(super) fn lacking(&mut self, command: &str, frame: &mut Frame) -> Option<Outcome> {
         if command.starts_with("linux") || command.starts_with("initrd") {
             return None;
         }
-        match self.supply(command, frame) {
-            Fact::Known(None) => None,
-            Fact::Known(_) if IDLE.contains(&command) => Some(Outcome::of(Some(false))),
-            Fact::Known(Some(stop)) => {
-                frame.doubt();
-                self.gap(frame, line, stop.found);
-                Some(Outcome::UNKNOWN)
+        let lack = match self.supply(command, frame) {
+            Fact::Known(None) => return None,
+            Fact::Known(_) if IDLE.contains(&command) => return Some(Outcome::of(Some(false))),
+            Fact::Known(Some(Stop { found, file })) => {
+                let reason = format!("{found}: what its menu comes to without it is not known");
+                Gap { path: file.map(|file| file.path), reason }
             }
-            Fact::Unknown(gap) => {
-                frame.doubt();
-                self.keep(gap);
-                Some(Outcome::UNKNOWN)
-            }
+            Fact::Unknown(gap) => gap,
+        };
+        if let Some(modules) = &mut self.modules {
+            modules.lack.get_or_insert(lack);
         }
+        None
     }
 
     /// `insmod`: what decides nothing is not looked at.

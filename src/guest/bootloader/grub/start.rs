@@ -63,6 +63,10 @@ impl Evaluator<'_> {
         let mut menu = frame.replaced.take().map_or(frame, |menu| *menu);
         let mut found: Vec<Found> = menu::booted(&mut menu).into_iter().collect();
         self.entries(&menu, &[], found.is_empty(), &mut found);
+        let lack = self.modules.as_ref().and_then(|modules| modules.lack.as_ref());
+        for found in found.iter_mut().filter(|found| found.reach == REACHED) {
+            found.reach = lack.map_or(REACHED, |gap| Fact::Unknown(gap.clone()));
+        }
         found
     }
 
