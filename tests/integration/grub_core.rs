@@ -2,11 +2,13 @@
 
 use crate::common::tool;
 use bootworthy::guest::bootloader::grub_core::Core;
+use bootworthy::guest::pe::Program;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 const PC: &str = "/usr/lib/grub/i386-pc";
+const EFI: &str = "/usr/lib/grub/x86_64-efi";
 
 /// moddep.lst: what each module depends on.
 fn table(folder: &str) -> BTreeMap<String, Vec<String>> {
@@ -77,20 +79,24 @@ fn made(lists: Vec<Vec<String>>) -> Vec<Made> {
     .collect()
 }
 
-#[test]
-fn cores_for_bios_are_read_as_they_were_made() {
-    let folder = tempfile::tempdir().unwrap();
-    let table = table(PC);
+/// Lists of modules; every one of the table is once in a core, in groups that do not belong together.
+fn lists(table: &BTreeMap<String, Vec<String>>, disk: &str) -> Vec<Vec<String>> {
     let names: Vec<String> = table.keys().filter(|name| *name != "kernel").cloned().collect();
     let words = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
     let mut lists = vec![
         Vec::new(),
-        words(&["biosdisk", "part_gpt", "ext2", "search_fs_uuid"]),
-        words(&["biosdisk", "part_msdos", "xfs", "lvm", "normal", "linux", "search", "configfile", "memdisk", "tar"]),
+        words(&[disk, "part_gpt", "ext2", "search_fs_uuid"]),
+        words(&[disk, "part_msdos", "xfs", "lvm", "normal", "linux", "search", "configfile", "memdisk", "tar"]),
     ];
-    // Every module is once in a core, in groups that do not belong together.
     lists.extend((0..24).map(|group| names.iter().skip(group).step_by(24).cloned().collect()));
-    for made in made(lists) {
+    lists
+}
+
+#[test]
+fn cores_for_bios_are_read_as_they_were_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = table(PC);
+    for made in made(lists(&table, "biosdisk")) {
         let path = folder.path().join("core.img");
         let output = ["-O", "i386-pc", "-d", PC, "-o", path.to_str().unwrap()].map(str::to_owned);
         tool("grub-mkimage", output.into_iter().chain(made.args(folder.path())));
@@ -99,6 +105,23 @@ fn cores_for_bios_are_read_as_they_were_made() {
         // As grub-install embeds it: to the end of the sector, with what corrects errors behind.
         let padded = [&image[512..], &[0xa5; 4000]].concat();
         made.compare(&Core::parse_pc(&padded).unwrap(), &table);
+    }
+}
+
+#[test]
+fn programs_for_uefi_are_read_as_they_were_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = table(EFI);
+    for made in made(lists(&table, "disk")) {
+        let path = folder.path().join("core.efi");
+        let output = ["-O", "x86_64-efi", "-d", EFI, "-o", path.to_str().unwrap()].map(str::to_owned);
+        tool("grub-mkimage", output.into_iter().chain(made.args(folder.path())));
+        let image = fs::read(&path).unwrap();
+        let program = Program::parse(&image).unwrap();
+        let section = program.find("mods").unwrap();
+        let at = usize::try_from(section.offset).unwrap();
+        let bytes = &image[at..at + usize::try_from(section.length()).unwrap()];
+        made.compare(&Core::parse_efi(bytes, program.machine).unwrap(), &table);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which firmware starts an entry: by the way it is reached and the machine of its kernel.
 
-use super::entry::{Entry, Place, Reach};
+use super::entry::{Entry, Place, REACHED, Reach};
 use super::{Menu, Reached, Way};
 use crate::bytes::read_capped;
 use crate::error::Result;
@@ -20,15 +20,15 @@ impl Menu<'_> {
     pub(super) fn add(&mut self, entry: Entry, way: Way<'_>, reach: &Reach) {
         let Some(mut firmware) = self.firmware(&entry, way) else { return };
         let mut stops = Vec::new();
-        match reach {
-            Fact::Known(None) => {}
-            Fact::Known(Some(stop)) => {
-                // What the firmware does not come to anyway needs no other reason.
-                let names = firmware.known().cloned().unwrap_or_default();
-                stops.extend(names.into_iter().map(|name| (name, stop.clone())));
-                firmware = if stops.is_empty() { firmware } else { Fact::Known(Vec::new()) };
-            }
-            Fact::Unknown(gap) => firmware = Fact::Unknown(gap.clone()),
+        if *reach != REACHED {
+            // What the firmware does not come to anyway needs no other reason.
+            let names = firmware.known().cloned().unwrap_or_default();
+            stops.extend(names.into_iter().map(|name| (name, reach.clone())));
+            firmware = match reach {
+                Fact::Unknown(gap) => Fact::Unknown(gap.clone()),
+                Fact::Known(_) if stops.is_empty() => firmware,
+                Fact::Known(_) => Fact::Known(Vec::new()),
+            };
         }
         let key = (entry.config.as_ref().clone(), entry.line, entry.ids.clone());
         let known = self.index.get(&key).and_then(|&index| self.entries.get_mut(index));

@@ -21,7 +21,7 @@ use crate::fact::{Fact, Gap, Listing};
 use crate::limits::Limits;
 use bios::Code;
 use disk::Disk;
-use entry::{Config, Entry, REACHED, Reach, Stop};
+use entry::{Config, Entry, REACHED, Reach};
 use grub::Start;
 use grub_core::Core;
 use std::collections::BTreeMap;
@@ -51,8 +51,8 @@ pub(crate) struct Reached {
     pub(crate) entry: Entry,
     /// Empty when no firmware does.
     pub(crate) firmware: Fact<Vec<String>>,
-    /// Firmware that starts a GRUB which does not come to it, and why.
-    pub(crate) stops: Vec<(String, Stop)>,
+    /// Firmware that starts a GRUB which does not come to it, or may not, and why.
+    pub(crate) stops: Vec<(String, Reach)>,
 }
 
 /// What runs a configuration.
@@ -271,12 +271,11 @@ impl<'a> Menu<'a> {
 
     /// Configurations that GRUB does not come to, or of which nobody knows whether it does.
     fn astray(&mut self, configs: &[Config], way: Way<'_>, reach: &Reach) {
-        match reach {
-            Fact::Unknown(gap) => self.keep(gap.clone()),
-            Fact::Known(Some(stop)) if configs.is_empty() => self.keep(Gap::new(&stop.found)),
-            Fact::Known(_) => {}
-        }
         if configs.is_empty() {
+            match reach {
+                Fact::Unknown(gap) => self.keep(gap.clone()),
+                Fact::Known(stop) => stop.iter().for_each(|stop| self.keep(Gap::new(&stop.found))),
+            }
             self.unread(if let Way::Bios = way { "there is GRUB for BIOS" } else { "there is a loader for UEFI" });
         }
         let platform = if let Way::Bios = way { "pc" } else { "efi" };

@@ -60,7 +60,7 @@ fn each_firmware_reaches_what_it_reads() {
     let bios = [format!("*a bios {path}"), format!("b bios {path}")];
     assert_eq!(found(vec![volume(1, root()), volume(15, esp())], true)[..2], bios, "GRUB for UEFI finds no menu");
     let rows = found(vec![volume(1, root()), volume(15, unknown_esp())], false);
-    assert!(rows[0].starts_with("*a ? ") && rows[2].contains("a loader that this version does not know"), "{rows:?}");
+    assert!(rows[0].starts_with("*a ? ") && rows.len() == 2, "{rows:?}");
     let uefi = [format!("*a uefi {path}"), format!("b uefi {path}")];
     assert_eq!(found(vec![volume(1, root()), volume(15, with_stub())], false), uefi);
     let none = [format!("*a  {path}"), format!("b  {path}")];

@@ -36,8 +36,13 @@ fn judge_firmware(view: &View<'_>, tally: &mut Tally) {
         let weight = if is_default { Weight::Full } else { Weight::Minor };
         for stop in &entry.stops {
             let path = stop.path.as_ref().unwrap_or(&entry.config);
-            let evidence = Evidence::at(path.clone(), stop.found.clone()).entry(entry.id.clone());
-            tally.fault(weight, evidence.mend(install(&stop.firmware)));
+            match &stop.found {
+                Fact::Known(found) => {
+                    let evidence = Evidence::at(path.clone(), found.clone()).entry(entry.id.clone());
+                    tally.fault(weight, evidence.mend(install(&stop.firmware)));
+                }
+                Fact::Unknown(gap) => tally.gap(weight, gap.clone()),
+            }
         }
         match &entry.firmware {
             Fact::Known(names) if names.is_empty() && !entry.stops.is_empty() => {}
