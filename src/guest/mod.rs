@@ -26,8 +26,8 @@ pub mod watchdog;
 
 pub use facts::{
     Account, Accounts, Agent, Assignment, Attempt, BootEntry, CloudInit, ConfigFile, ConfigOption, Crypt, Datasources,
-    Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, MachineId, ModprobeRule, Module, ModuleLoad, ModuleTree,
-    Mount, OsRelease, Package, PartitionTable, PresentFile, Root, SCHEMA, Segment, Selinux, Setting, Unit, UnitStart,
-    Volume, Watchdog,
+    Filesystem, Guest, Image, Initrd, Kernel, KernelConfig, LoaderStop, MachineId, ModprobeRule, Module, ModuleLoad,
+    ModuleTree, Mount, OsRelease, Package, PartitionTable, PresentFile, Root, SCHEMA, Segment, Selinux, Setting, Unit,
+    UnitStart, Volume, Watchdog,
 };
 pub use inspect::{Input, Options, inspect};

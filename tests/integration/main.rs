@@ -27,6 +27,7 @@ mod docs;
 mod faults;
 mod families;
 mod features;
+mod grub_core;
 mod hostile_manifests;
 mod images;
 mod layers;

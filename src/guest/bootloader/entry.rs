@@ -1,5 +1,6 @@
 //! What every loader's configuration comes to: entries, each with its attempts.
 
+use crate::fact::Fact;
 use std::rc::Rc;
 
 /// Entries of one loader's menus together; a neglected server with fifty kernels has 150.
@@ -26,6 +27,21 @@ pub(crate) enum Place {
     /// It depends on something unknown.
     Unknown,
 }
+
+/// Why GRUB does not come to a kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stop {
+    /// As a report says it.
+    pub(crate) found: String,
+    /// The file that is not as it must be.
+    pub(crate) file: Option<Config>,
+}
+
+/// What keeps a loader from starting an entry, if anything does.
+pub(crate) type Reach = Fact<Option<Stop>>;
+
+/// Nothing does.
+pub(crate) const REACHED: Reach = Fact::Known(None);
 
 /// An entry that starts Linux.
 #[derive(Clone, Debug, PartialEq, Eq)]

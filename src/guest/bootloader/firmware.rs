@@ -1,6 +1,6 @@
 //! Which firmware starts an entry: by the way it is reached and the machine of its kernel.
 
-use super::entry::{Entry, Place};
+use super::entry::{Entry, Place, REACHED, Reach};
 use super::{Menu, Reached, Way};
 use crate::bytes::read_capped;
 use crate::error::Result;
@@ -17,17 +17,30 @@ const KERNEL_FRONT: u64 = 64 * KIB;
 
 impl Menu<'_> {
     /// An entry that two firmwares reach alike stands once.
-    pub(super) fn add(&mut self, entry: Entry, way: Way<'_>) {
-        let Some(firmware) = self.firmware(&entry, way) else { return };
+    pub(super) fn add(&mut self, entry: Entry, way: Way<'_>, reach: &Reach) {
+        let Some(mut firmware) = self.firmware(&entry, way) else { return };
+        let mut stops = Vec::new();
+        if *reach != REACHED {
+            // What the firmware does not come to anyway needs no other reason.
+            let names = firmware.known().cloned().unwrap_or_default();
+            stops.extend(names.into_iter().map(|name| (name, reach.clone())));
+            firmware = match reach {
+                Fact::Unknown(gap) => Fact::Unknown(gap.clone()),
+                Fact::Known(_) if stops.is_empty() => firmware,
+                Fact::Known(_) => Fact::Known(Vec::new()),
+            };
+        }
         let key = (entry.config.as_ref().clone(), entry.line, entry.ids.clone());
         let known = self.index.get(&key).and_then(|&index| self.entries.get_mut(index));
         if let Some(known) = known.filter(|known| known.entry.attempts == entry.attempts) {
             known.entry.is_default |= entry.is_default;
             join(&mut known.firmware, firmware);
+            stops.retain(|stop| !known.stops.contains(stop));
+            known.stops.append(&mut stops);
             return;
         }
         self.index.insert(key, self.entries.len());
-        self.entries.push(Reached { entry, firmware });
+        self.entries.push(Reached { entry, firmware, stops });
     }
 
     /// What starts the entry this way; `None` when its kernel is for a machine that another way starts.

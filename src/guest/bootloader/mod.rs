@@ -6,6 +6,7 @@ pub(crate) mod entry;
 mod extlinux;
 mod firmware;
 pub(crate) mod grub;
+pub mod grub_core;
 mod systemd_boot;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -20,7 +21,9 @@ use crate::fact::{Fact, Gap, Listing};
 use crate::limits::Limits;
 use bios::Code;
 use disk::Disk;
-use entry::{Config, Entry};
+use entry::{Config, Entry, REACHED, Reach};
+use grub::Start;
+use grub_core::Core;
 use std::collections::BTreeMap;
 use uefi::{Kind, Loader, Loaders};
 
@@ -48,6 +51,8 @@ pub(crate) struct Reached {
     pub(crate) entry: Entry,
     /// Empty when no firmware does.
     pub(crate) firmware: Fact<Vec<String>>,
+    /// Firmware that starts a GRUB which does not come to it, or may not, and why.
+    pub(crate) stops: Vec<(String, Reach)>,
 }
 
 /// What runs a configuration.
@@ -68,16 +73,12 @@ pub(crate) fn read(disk: &Disk, bios: &Fact<Option<Code>>, limits: &Limits) -> L
     let extlinux = menu.configs(extlinux::PATHS);
     let systems = menu.efi_systems();
     menu.architectures = systems.iter().flat_map(|(_, loaders)| loaders).map(|loader| loader.architecture).collect();
-    let code = bios.known().copied().flatten();
+    let code = bios.known().and_then(Option::as_ref);
     match code {
-        Some(Code::Grub) => {
-            menu.run(&mains, Way::Bios);
-            if mains.is_empty() {
-                menu.unread("there is GRUB for BIOS");
-            }
-        }
+        Some(Code::Grub(core)) => menu.grub(core, None, &mains, Way::Bios),
         Some(Code::Syslinux(number)) => {
-            let is_its = |config: &&Config| disk.volumes.get(config.volume).is_some_and(|it| it.number == Some(number));
+            let is_its =
+                |config: &&Config| disk.volumes.get(config.volume).is_some_and(|it| it.number == Some(*number));
             let its: Vec<&Config> = extlinux.iter().filter(is_its).collect();
             for config in &its {
                 menu.extlinux(config, Way::Bios);
@@ -93,7 +94,7 @@ pub(crate) fn read(disk: &Disk, bios: &Fact<Option<Code>>, limits: &Limits) -> L
     }
     let has_none = code.is_none() && systems.is_empty();
     if has_none {
-        menu.run(&mains, Way::Nothing);
+        menu.run(&mains);
     }
     // U-Boot reads them where there is no other firmware, and boot code that is not known may be theirs.
     if has_none || bios.known().is_none() {
@@ -218,26 +219,70 @@ impl<'a> Menu<'a> {
         systems
     }
 
-    /// What the loaders of one EFI system partition start; one that is not known is GRUB, unless it looks otherwise.
+    /// What the loaders of one EFI system partition start.
     fn system(&mut self, system: usize, loaders: &[Loader], mains: &[Config]) {
-        let mut architectures = Vec::new();
+        let mut others = Vec::new();
         for loader in loaders {
-            if !self.loader(system, loader) {
-                architectures.push(loader.architecture);
+            if self.loader(system, loader) {
+                continue;
             }
+            let grubs = self.disk.root(system).and_then(|root| loader.grubs(root)).unwrap_or_else(|error| {
+                self.keep(error.at(&loader.path).into());
+                Vec::new()
+            });
+            if grubs.is_empty() {
+                others.push(loader);
+            }
+            grubs.iter().for_each(|grub| self.program(system, grub, mains));
         }
-        if architectures.is_empty() {
-            return;
-        }
-        let has_grub = loaders.iter().any(|loader| loader.kind == Kind::Grub);
+        let Some(first) = others.first() else { return };
         let stubs = self.stubs(system);
-        if stubs.is_empty() && !has_grub && self.is_other_loader(system) {
-            self.unread("the EFI system partition starts another loader than GRUB");
-        } else {
-            self.run(if stubs.is_empty() { mains } else { &stubs }, Way::Uefi(&architectures));
+        if stubs.is_empty() && self.is_other_loader(system) {
+            return self.unread("the EFI system partition starts another loader than GRUB");
         }
-        if stubs.is_empty() && mains.is_empty() {
-            self.unread("there is a loader for UEFI");
+        let architectures: Vec<_> = others.iter().map(|loader| loader.architecture).collect();
+        let gap = Gap::at(&first.path, "a loader that this version does not know: what it starts is not known");
+        let configs = if stubs.is_empty() { mains } else { &stubs };
+        self.astray(configs, Way::Uefi(&architectures), &Fact::Unknown(gap));
+    }
+
+    /// What GRUB starts that is a program for UEFI.
+    fn program(&mut self, system: usize, grub: &Loader, mains: &[Config]) {
+        let way = Way::Uefi(&[grub.architecture]);
+        match self.disk.root(system).and_then(|root| grub.core(root)) {
+            Ok(core) => self.grub(&core, Some((system, grub.folder())), mains, way),
+            Err(error) => self.astray(mains, way, &Fact::Unknown(error.into())),
+        }
+    }
+
+    /// What GRUB starts with this core.
+    fn grub(&mut self, core: &Core, program: Option<(usize, &str)>, mains: &[Config], way: Way<'_>) {
+        match grub::boot(self.disk, Start { core, program }, self.limits) {
+            Ok(menu) => {
+                if menu.items.is_empty() && menu.gaps.is_empty() {
+                    self.keep(Gap::new("GRUB's menu leads to no entry that starts Linux"));
+                }
+                menu.gaps.into_iter().for_each(|gap| self.keep(gap));
+                menu.items.into_iter().for_each(|found| self.add(found.entry, way, &found.reach));
+            }
+            Err(reach) => self.astray(mains, way, &reach),
+        }
+    }
+
+    /// Configurations that GRUB does not come to, or of which nobody knows whether it does.
+    fn astray(&mut self, configs: &[Config], way: Way<'_>, reach: &Reach) {
+        if configs.is_empty() {
+            match reach {
+                Fact::Unknown(gap) => self.keep(gap.clone()),
+                Fact::Known(stop) => stop.iter().for_each(|stop| self.keep(Gap::new(&stop.found))),
+            }
+            self.unread(if let Way::Bios = way { "there is GRUB for BIOS" } else { "there is a loader for UEFI" });
+        }
+        let platform = if let Way::Bios = way { "pc" } else { "efi" };
+        for config in configs {
+            let listing = grub::read(self.disk, config, Some(platform), self.limits);
+            listing.gaps.into_iter().for_each(|gap| self.keep(gap));
+            listing.items.into_iter().for_each(|entry| self.add(entry, way, reach));
         }
     }
 
@@ -276,7 +321,7 @@ impl<'a> Menu<'a> {
             self.keep(Gap::at(path, "it leads to no entry that starts Linux"));
         }
         listing.gaps.into_iter().for_each(|gap| self.keep(gap));
-        listing.items.into_iter().for_each(|entry| self.add(entry, way));
+        listing.items.into_iter().for_each(|entry| self.add(entry, way, &REACHED));
     }
 
     /// Configurations beside the loaders of an EFI system partition.
@@ -314,16 +359,11 @@ impl<'a> Menu<'a> {
         }
     }
 
-    /// Reads configurations as the loader of this firmware does; as each may that can, when there is none.
-    fn run(&mut self, configs: &[Config], way: Way<'_>) {
-        let platforms: &[&str] = match way {
-            Way::Bios => &["pc"],
-            Way::Uefi(_) => &["efi"],
-            Way::Nothing => &["pc", "efi"],
-        };
-        for (config, platform) in configs.iter().flat_map(|config| platforms.iter().map(move |it| (config, it))) {
+    /// Reads configurations that no firmware comes to as each may that could.
+    fn run(&mut self, configs: &[Config]) {
+        for (config, platform) in configs.iter().flat_map(|config| ["pc", "efi"].map(|platform| (config, platform))) {
             let menu = grub::read(self.disk, config, Some(platform), self.limits);
-            self.take(menu, &config.path, way);
+            self.take(menu, &config.path, Way::Nothing);
         }
     }
 }

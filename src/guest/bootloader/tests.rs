@@ -1,6 +1,7 @@
 //! Whole disks in memory: what each firmware reaches.
 
 use super::disk::tests::volume;
+use super::grub_core::tests::{ALL, core, efi};
 use super::uefi::tests::program;
 use super::*;
 use crate::guest::memory::Memory;
@@ -16,10 +17,10 @@ pub(crate) fn kernel() -> Vec<u8> {
 }
 
 fn found(volumes: Vec<OpenVolume>, has_bios: bool) -> Vec<String> {
-    found_by(volumes, &Fact::Known(has_bios.then_some(Code::Grub)))
+    found_by(volumes, &Fact::Known(has_bios.then(|| Code::Grub(core("(,gpt1)/boot/grub")))))
 }
 
-fn found_by(volumes: Vec<OpenVolume>, bios: &Fact<Option<Code>>) -> Vec<String> {
+pub(super) fn found_by(volumes: Vec<OpenVolume>, bios: &Fact<Option<Code>>) -> Vec<String> {
     let disk = Disk::new(volumes, &Limits::default());
     let listing = read(&disk, bios, &Limits::default());
     let row = |reached: &Reached| {
@@ -42,6 +43,11 @@ fn root() -> Memory {
 }
 
 fn esp() -> Memory {
+    Memory::new("vfat", "AAAA-BBBB", "").file("/EFI/BOOT/bootx64.efi", efi(X64, ALL, "/EFI/debian"))
+}
+
+/// The same with a loader that nobody knows.
+fn unknown_esp() -> Memory {
     Memory::new("vfat", "AAAA-BBBB", "").file("/EFI/BOOT/bootx64.efi", program(X64))
 }
 
@@ -51,7 +57,10 @@ fn each_firmware_reaches_what_it_reads() {
     let both = [format!("*a bios+uefi {path}"), format!("b bios+uefi {path}")];
     let with_stub = || esp().file("/EFI/debian/grub.cfg", STUB);
     assert_eq!(found(vec![volume(1, root()), volume(15, with_stub())], true), both);
-    assert_eq!(found(vec![volume(1, root()), volume(15, esp())], true), both, "the only main configuration");
+    let bios = [format!("*a bios {path}"), format!("b bios {path}")];
+    assert_eq!(found(vec![volume(1, root()), volume(15, esp())], true)[..2], bios, "GRUB for UEFI finds no menu");
+    let rows = found(vec![volume(1, root()), volume(15, unknown_esp())], false);
+    assert!(rows[0].starts_with("*a ? ") && rows.len() == 2, "{rows:?}");
     let uefi = [format!("*a uefi {path}"), format!("b uefi {path}")];
     assert_eq!(found(vec![volume(1, root()), volume(15, with_stub())], false), uefi);
     let none = [format!("*a  {path}"), format!("b  {path}")];
@@ -72,7 +81,8 @@ fn firmware_starts_kernels_of_its_machine() {
     };
     let esp_of = |name: &str, machine: u16| {
         let files = Memory::new("vfat", "AAAA-BBBB", "");
-        volume(15, files.file(&format!("/EFI/BOOT/{name}"), program(machine)))
+        let files = files.file("/EFI/debian/grub.cfg", STUB);
+        volume(15, files.file(&format!("/EFI/BOOT/{name}"), efi(machine, ALL, "/EFI/debian")))
     };
     for (kernel, name, machine, has_bios, expected) in [
         (kernel(), "BOOTX64.EFI", X64, true, "bios+uefi"),
@@ -107,24 +117,24 @@ fn firmware_that_was_not_seen_is_no_absence() {
 }
 
 #[test]
-fn several_configurations_each_have_a_default() {
+fn the_menu_of_the_prefix_counts() {
     let other = Memory::new("ext4", "root-2", "").file("/boot/grub2/grub.cfg", "menuentry c { linux /c }");
     let rows = found(vec![volume(1, root()), volume(2, other)], true);
-    assert_eq!(rows.iter().filter(|row| row.starts_with('*')).count(), 2, "{rows:?}");
+    assert_eq!(rows.iter().filter(|row| row.starts_with('*')).count(), 1, "only the prefix counts: {rows:?}");
     let linked = Memory::new("ext4", "boot-1", "").file("/grub/grub.cfg", TWO).link("/boot", ".");
     assert_eq!(found(vec![volume(1, linked)], true).len(), 2, "two names of one file");
 }
 
 #[test]
 fn other_loaders_are_named_where_they_decide() {
-    let systemd = || esp().file("/loader/loader.conf", "").file("/loader/entries/x.conf", "");
+    let systemd = || unknown_esp().file("/loader/loader.conf", "").file("/loader/entries/x.conf", "");
     let rows = found(vec![volume(1, root()), volume(15, systemd())], true);
     assert!(rows[0].starts_with("*a bios ") && rows[2].starts_with("/loader/entries the EFI system"), "{rows:?}");
     let rows = found(vec![volume(15, systemd().file("/EFI/x/grub.cfg", STUB)), volume(1, root())], false);
     assert!(rows.iter().all(|row| !row.contains("not read")), "GRUB's own stub decides: {rows:?}");
     let isolinux = Memory::new("ext4", "", "").file("/isolinux/isolinux.cfg", "");
     let rows = found(vec![volume(1, isolinux)], true);
-    assert!(rows.len() == 1 && rows[0].starts_with("/isolinux/isolinux.cfg "), "{rows:?}");
+    assert!(rows.len() == 2 && rows[1].starts_with("/isolinux/isolinux.cfg "), "{rows:?}");
     assert_eq!(found(vec![volume(1, Memory::new("ext4", "", ""))], false).len(), 1, "a gap at least");
     let mut unopened = volume(2, Memory::new("btrfs", "x", ""));
     unopened.filesystem = Err(crate::error::Error::unsupported("btrfs", "this version does not read it"));
@@ -161,7 +171,7 @@ fn systemd_boot_starts_its_own_entries() {
     let shim =
         esp(sections(&[(".text", b"x"), (".sbat", b"shim,4")])).file("/EFI/BOOT/GRUBX64.EFI", known(SYSTEMD_BOOT));
     assert_eq!(found(vec![volume(15, shim)], false), expected, "shim starts what is called like GRUB");
-    let grub = esp(sections(&[(".text", b"x"), ("mods", b"m")]));
+    let grub = esp(efi(X64, ALL, "/EFI/debian")).file("/EFI/debian/grub.cfg", STUB);
     let rows = found(vec![volume(1, root()), volume(15, grub)], false);
     assert_eq!(rows[0], format!("*a uefi {main}"), "GRUB is GRUB, whatever stands beside it");
     let arm = found(vec![volume(15, esp(known(SYSTEMD_BOOT)).file("/b", b"?"))], false);

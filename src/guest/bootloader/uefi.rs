@@ -2,8 +2,9 @@
 
 use crate::bytes::{read_capped, slice, text};
 use crate::disk::filesystem::{FileType, Root};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fact::Gap;
+use crate::guest::bootloader::grub_core::{Core, MAX_CORE};
 use crate::guest::pe::{self, Program};
 use crate::limits::MIB;
 use std::io::Read as _;
@@ -12,6 +13,9 @@ use std::io::Read as _;
 const FOLDER: &str = "/EFI/BOOT";
 /// `IMAGE_SUBSYSTEM_EFI_APPLICATION` (Microsoft's PE format).
 const EFI_APPLICATION: u16 = 10;
+
+/// Folders with a GRUB that are looked into; a disk with two systems has two.
+const MAX_GRUBS: usize = 16;
 
 /// A machine for which UEFI has a loader's name (UEFI 2.10, table 3.2).
 #[derive(Debug)]
@@ -112,6 +116,47 @@ impl Loaders {
 }
 
 impl Loader {
+    /// GRUB's core, of a program that is GRUB.
+    pub(super) fn core(&self, root: &Root) -> Result<Core> {
+        let program = pe::read(root, &self.path)?;
+        let found = program.as_ref().and_then(|program| Some((program.machine, program.find("mods")?)));
+        let Some((machine, section)) = found else { return Err(Error::not_found("GRUB's core").at(&self.path)) };
+        let mut bytes = pe::open_section(root, &self.path, section)?;
+        let modules = read_capped(&mut bytes, MAX_CORE, "GRUB's core").map_err(|error| error.at(&self.path))?;
+        Core::parse_efi(&modules, machine).map_err(|error| error.at(&self.path))
+    }
+
+    /// The folder that it stands in.
+    pub(super) fn folder(&self) -> &str {
+        self.path.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+
+    /// What is GRUB of what this starts: itself, or behind shim. Where shim finds its fallback program, that starts the
+    /// loaders of the other folders (shim, `fallback.c`).
+    pub(super) fn grubs(&self, root: &Root) -> Result<Vec<Self>> {
+        if self.kind == Kind::Grub {
+            return Ok(vec![self.clone()]);
+        }
+        let Some(machine) = MACHINES.iter().find(|machine| machine.architecture == self.architecture) else {
+            return Ok(Vec::new());
+        };
+        let mut grubs = Vec::new();
+        if root.exists(format!("{FOLDER}/fb{}.efi", machine.short))? {
+            for path in root.glob(format!("/EFI/*/grub{}.efi", machine.short)).items.into_iter().take(MAX_GRUBS) {
+                let path = path.to_text();
+                if path.to_ascii_uppercase().starts_with("/EFI/BOOT/") {
+                    continue;
+                }
+                let kind = startable(root, &path, machine)?;
+                grubs.extend(kind.filter(|kind| *kind == Kind::Grub).map(|kind| Self { path, kind, ..self.clone() }));
+            }
+        }
+        if grubs.is_empty() {
+            grubs.extend(self.behind_shim(root)?.filter(|behind| behind.kind == Kind::Grub));
+        }
+        Ok(grubs)
+    }
+
     /// What shim starts: the program beside it that is called like GRUB (shim, `DEFAULT_LOADER`).
     pub(super) fn behind_shim(&self, root: &Root) -> Result<Option<Self>> {
         let machine = MACHINES.iter().find(|machine| machine.architecture == self.architecture);

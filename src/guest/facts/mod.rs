@@ -195,12 +195,28 @@ pub struct BootEntry {
     /// Firmware that reaches it: `bios`, `uefi`; empty when there is neither boot code nor a loader for its kernel.
     #[serde(default)]
     pub firmware: Fact<Vec<String>>,
+    /// Firmware that starts a GRUB which does not come to it, or may not, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<LoaderStop>,
     /// Booted when nobody chooses. Undecidable: every entry is one.
     #[serde(default)]
     pub is_default: Fact<bool>,
     /// In loader order; the first decides.
     #[serde(default)]
     pub attempts: Fact<Listing<Attempt>>,
+}
+
+/// What keeps GRUB from an entry: a module that it does not find, a menu that is not where it looks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoaderStop {
+    /// `bios` or `uefi`.
+    pub firmware: String,
+    /// What was found; unknown where it may come to the entry.
+    #[serde(default)]
+    pub found: Fact<String>,
+    /// The file that is not as it must be, path in the guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// One kernel start within an entry.

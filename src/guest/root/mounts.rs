@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::fact::{Fact, Gap, Listing};
 use crate::guest::bootloader::Reached;
 use crate::guest::bootloader::disk::{Disk, Found, OpenVolume};
-use crate::guest::bootloader::entry::Place;
-use crate::guest::{Attempt, BootEntry, Mount, fstab, pe};
+use crate::guest::bootloader::entry::{Place, Reach};
+use crate::guest::{Attempt, BootEntry, LoaderStop, Mount, fstab, pe};
 use crate::limits::Limits;
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -196,9 +196,20 @@ impl<'a> Mounts<'a> {
         }
     }
 
+    fn stop(&self, firmware: String, reach: Reach) -> LoaderStop {
+        match reach {
+            Fact::Unknown(gap) => LoaderStop { firmware, found: Fact::Unknown(gap), path: None },
+            Fact::Known(stop) => {
+                let (found, file) = stop.map_or_else(Default::default, |stop| (stop.found, stop.file));
+                let path = file.map(|file| self.guest_path(file.volume, &file.path).unwrap_or(file.path));
+                LoaderStop { firmware, found: Fact::Known(found), path }
+            }
+        }
+    }
+
     pub(super) fn boot_entries(&self, reached: Listing<Reached>) -> Listing<BootEntry> {
         let mut ids = BTreeSet::new();
-        let items = reached.items.into_iter().map(|Reached { entry, firmware }| {
+        let items = reached.items.into_iter().map(|Reached { entry, firmware, stops }| {
             let mut attempts = Listing::default();
             for attempt in &entry.attempts {
                 let initrds = attempt.initrds.iter().map(|initrd| self.place(initrd, attempt.line));
@@ -211,12 +222,14 @@ impl<'a> Mounts<'a> {
                 }));
             }
             let config = self.guest_path(entry.config.volume, &entry.config.path);
+            let stops = stops.into_iter().map(|(firmware, reach)| self.stop(firmware, reach));
             BootEntry {
                 id: unique(&mut ids, &entry.ids.join(">")),
                 title: entry.title,
                 config: config.unwrap_or_else(|_| entry.config.path.clone()),
                 line: entry.line,
                 firmware,
+                stops: stops.collect(),
                 is_default: Fact::Known(entry.is_default),
                 attempts: Fact::Known(attempts),
             }

@@ -5,8 +5,8 @@ use crate::disk::filesystem::Identity;
 use crate::error::{Error, ErrorKind};
 use crate::guest::bootloader::bios::Code;
 use crate::guest::bootloader::disk::tests::volume;
+use crate::guest::bootloader::grub_core::tests::{ALL, core, efi};
 use crate::guest::bootloader::tests::kernel;
-use crate::guest::bootloader::uefi::tests::program;
 use crate::guest::memory::Memory;
 use std::rc::Rc;
 
@@ -29,11 +29,19 @@ fn unread(number: u32, kind: &str, reason: &str) -> OpenVolume {
 }
 
 fn assembled(volumes: Vec<OpenVolume>) -> Tree {
-    assemble(volumes, &Fact::Known(Some(Code::Grub)), None, &Limits::default()).unwrap()
+    assembled_by("(,gpt1)/boot/grub", volumes)
+}
+
+fn assembled_by(prefix: &str, volumes: Vec<OpenVolume>) -> Tree {
+    assemble(volumes, &grub(prefix), None, &Limits::default()).unwrap()
+}
+
+fn grub(prefix: &str) -> Fact<Option<Code>> {
+    Fact::Known(Some(Code::Grub(core(prefix))))
 }
 
 fn failure(volumes: Vec<OpenVolume>, choose: Option<u32>) -> String {
-    let error = assemble(volumes, &Fact::Known(Some(Code::Grub)), choose, &Limits::default()).unwrap_err();
+    let error = assemble(volumes, &grub("(,gpt1)/boot/grub"), choose, &Limits::default()).unwrap_err();
     format!("{error} {}", error.help.as_deref().unwrap_or_default())
 }
 
@@ -85,7 +93,7 @@ fn what_cannot_be_decided_is_an_error_with_a_next_step() {
     assert!(message.contains("partition 1 (ext4, one) and partition 2 (ext4) could be it"), "{message}");
     assert!(message.contains("--root PARTITION"), "{message}");
     assert_eq!(
-        assemble(two(), &Fact::Known(Some(Code::Grub)), Some(2), &Limits::default()).unwrap().chosen,
+        assemble(two(), &grub("(,gpt1)/boot/grub"), Some(2), &Limits::default()).unwrap().chosen,
         "named by --root"
     );
     assert!(failure(two(), Some(7)).contains("there is no partition 7"));
@@ -122,11 +130,11 @@ fn volumes_are_mounted_and_paths_translated() {
     let boot = boot.file("/grub/grub.cfg", UBUNTU).file("/vmlinuz-6.8.0-79-generic", kernel());
     let boot = boot.file("/grub/grubenv", "# GRUB Environment Block\n");
     let stub = "search.fs_uuid b0070000-0000-4000-8000-000000000016 root\nset prefix=($root)'/grub'\nconfigfile $prefix/grub.cfg\n";
-    let esp = Memory::new("vfat", "C0DE-0015", "UEFI").file("/EFI/BOOT/BOOTX64.EFI", program(0x8664));
+    let esp = Memory::new("vfat", "C0DE-0015", "UEFI").file("/EFI/BOOT/BOOTX64.EFI", efi(0x8664, ALL, "/EFI/ubuntu"));
     let esp = esp.file("/EFI/ubuntu/grub.cfg", stub);
     let mut first = volume(1, root);
     first.partuuid = Some("8c1b0c11-1f5f-4c21-9c8e-000000000001".to_owned());
-    let tree = assembled(vec![first, volume(15, esp), volume(16, boot)]);
+    let tree = assembled_by("(,gpt16)/grub", vec![first, volume(15, esp), volume(16, boot)]);
     assert_eq!(tree.number, Some(1));
     assert!(tree.chosen.starts_with("named by root=PARTUUID="), "{}", tree.chosen);
     assert_eq!(tree.gaps, []);

@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     summary: "the boot entries name kernels and initrds that are there and can be started",
     broken: "a boot entry cannot be started",
     why: "Without boot code or a loader for UEFI nothing is started at all. The loader stops at a file that is not there; Linux panics when it does not unpack the initrd or finds no /init in it.",
-    detects: "Every boot entry is read as the loader evaluates it, the default one as the firmware reaches it. Its kernel and initrds are looked up in the root tree, the kernel's header is read, the initrds are unpacked as Linux unpacks them and searched for /init; the first sector, the BIOS boot partition and the ESP say which firmware starts the loader.",
+    detects: "Every boot entry is read as the loader evaluates it, the default one as the firmware reaches it. Its kernel and initrds are looked up in the root tree, the kernel's header is read, the initrds are unpacked as Linux unpacks them and searched for /init; the first sector, the BIOS boot partition and the ESP say which firmware starts the loader. GRUB's core is unpacked, and followed from its prefix to its menu: the modules that it loads for that, for the commands of the entry and to read the disk are there.",
     fix: "Build the initrd again, and let the boot loader write its configuration again.",
     family_fixes: &[
         ("debian", "update-initramfs -u -k all && update-grub"),
@@ -34,7 +34,18 @@ fn judge_firmware(view: &View<'_>, tally: &mut Tally) {
     for entry in entries {
         let is_default = entry.is_default.known() != Some(&false);
         let weight = if is_default { Weight::Full } else { Weight::Minor };
+        for stop in &entry.stops {
+            let path = stop.path.as_ref().unwrap_or(&entry.config);
+            match &stop.found {
+                Fact::Known(found) => {
+                    let evidence = Evidence::at(path.clone(), found.clone()).entry(entry.id.clone());
+                    tally.fault(weight, evidence.mend(install(&stop.firmware)));
+                }
+                Fact::Unknown(gap) => tally.gap(weight, gap.clone()),
+            }
+        }
         match &entry.firmware {
+            Fact::Known(names) if names.is_empty() && !entry.stops.is_empty() => {}
             Fact::Known(names) if names.is_empty() => {
                 let loader = loader_of(view, entry);
                 let found = format!(
@@ -52,6 +63,18 @@ fn judge_firmware(view: &View<'_>, tally: &mut Tally) {
 
 /// Puts a loader where firmware looks for it.
 const FIX: &str = "Install the boot loader on the disk: grub-install DISK for BIOS, grub-install --target=x86_64-efi --removable (of the kernel's architecture) for UEFI.";
+
+/// Puts what GRUB loads where it looks.
+fn install(firmware: &str) -> &'static str {
+    match firmware {
+        "bios" => {
+            "Install GRUB for BIOS again, with its modules and its menu: grub-install --target=i386-pc DISK && update-grub (grub2-mkconfig elsewhere than on Debian)."
+        }
+        _ => {
+            "Install GRUB for UEFI again, with its modules and its menu: grub-install --target=x86_64-efi --removable (of the kernel's architecture) && update-grub (grub2-mkconfig elsewhere than on Debian)."
+        }
+    }
+}
 
 /// Where UEFI looks for the loader of an entry's kernel.
 fn loader_of(view: &View<'_>, entry: &BootEntry) -> String {

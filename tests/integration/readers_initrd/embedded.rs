@@ -115,6 +115,7 @@ fn entry_of(path: &str, initrds: &[&str]) -> BootEntry {
         config: String::new(),
         line: 1,
         firmware: Fact::default(),
+        stops: Vec::new(),
         is_default: Fact::Known(true),
         attempts: Fact::Known(Listing::from(vec![attempt])),
     }

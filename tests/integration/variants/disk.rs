@@ -7,6 +7,10 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// GPT types.
+pub const BIOS_BOOT: &str = "21686148-6449-6e6f-744e-656564454649";
+pub const ESP: &str = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+
 /// A raw disk that may be changed.
 pub struct Disk {
     pub path: PathBuf,
@@ -95,6 +99,11 @@ impl Disk {
         self.debugfs(&format!("rm {path}\n"));
     }
 
+    /// Takes a folder, or a link, out of the one above it.
+    pub fn unlink(&self, path: &str) {
+        self.debugfs(&format!("unlink {path}\n"));
+    }
+
     pub fn mkdir(&self, path: &str) {
         self.debugfs(&format!("mkdir {path}\n"));
     }
@@ -116,9 +125,38 @@ impl Disk {
 
     /// Replaces a byte of the disk.
     pub fn poke(&self, at: u64, byte: u8) {
+        self.put(at, &[byte]);
+    }
+
+    fn put(&self, at: u64, bytes: &[u8]) {
         let mut disk = fs::OpenOptions::new().write(true).open(&self.path).unwrap();
         disk.seek(SeekFrom::Start(at)).unwrap();
-        disk.write_all(&[byte]).unwrap();
+        disk.write_all(bytes).unwrap();
+    }
+
+    /// First byte of the only volume of this GPT type.
+    pub fn start_of(&self, kind: &str) -> u64 {
+        let volumes = self.facts["volumes"].as_array().unwrap();
+        let found = volumes.iter().find(|volume| volume["kind"] == kind);
+        found.unwrap_or_else(|| panic!("no {kind}: {volumes:?}"))["start"].as_u64().unwrap()
+    }
+
+    /// Replaces GRUB's core for BIOS by one that `grub-mkimage` makes with these words.
+    pub fn core(&self, words: &[&str]) {
+        let path = self.folder.join("core.img");
+        let made = ["-O", "i386-pc", "-d", "/usr/lib/grub/i386-pc", "-o", path.to_str().unwrap()];
+        tool("grub-mkimage", [&made, words].concat());
+        let start = self.start_of(BIOS_BOOT);
+        let mut core = fs::read(path).unwrap();
+        // Where the first sector finds the others (`diskboot.S`).
+        core[0x1f4..0x1fc].copy_from_slice(&(start / 512 + 1).to_le_bytes());
+        self.put(start, &core);
+    }
+
+    /// Removes a file of the EFI system partition.
+    pub fn remove_from_esp(&self, path: &str) {
+        let esp = format!("{}@@{}", self.path.display(), self.start_of(ESP));
+        tool("mdel", ["-i", &esp, &format!("::{path}")]);
     }
 
     /// Unpacks the initrd, lets `edit` change the tree, and packs it again by `pack`, a shell pipe's last part.

@@ -56,7 +56,7 @@ pub(super) fn starts(disk: &Bytes, scan: &Scan, active: &[u32]) -> Result<Fact<O
         return Ok(Fact::Known(None));
     }
     if let Some(core) = grub::kernel_sector(&boot) {
-        return Ok(by(grub::core(disk, scan, core)?, Code::Grub));
+        return grub::loader(disk, scan, core);
     }
     match syslinux::Loader::find(&boot) {
         Some(loader) => Ok(by(loader.starts(disk, volume, start)?, Code::Syslinux(*number))),

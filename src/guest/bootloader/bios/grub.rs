@@ -1,10 +1,11 @@
 //! GRUB's boot.img → its core: in a BIOS boot partition, behind the MBR, or in a file by block lists.
 
-use super::{SECTOR, SECTOR_LENGTH, code, has, is_blank, range, sector};
+use super::{Code, SECTOR, SECTOR_LENGTH, code, has, is_blank, range, sector};
 use crate::bytes::{Bytes, le_u16, le_u64};
 use crate::disk::volume::Scan;
-use crate::error::Result;
-use crate::fact::Fact;
+use crate::error::{Error, Result};
+use crate::fact::{Fact, Gap};
+use crate::guest::bootloader::grub_core::Core;
 
 /// GPT type of the partition in which GRUB's core stands for BIOS.
 pub(super) const BIOS_BOOT: &str = "21686148-6449-6e6f-744e-656564454649";
@@ -22,6 +23,8 @@ pub(super) const KERNEL_SECTOR: usize = 0x5c;
 pub(super) const BLOCK_LIST: usize = 0x1f4;
 /// Bytes of a block list.
 const LIST_SIZE: usize = 12;
+/// Sectors of a core that are read: below 640 KiB there is room for 1280, and what corrects errors doubles it.
+const MAX_SECTORS: u64 = 4096;
 
 /// The sector of the core, where `boot` is GRUB's boot.img.
 pub(super) fn kernel_sector(boot: &[u8; SECTOR_LENGTH]) -> Option<u64> {
@@ -29,14 +32,14 @@ pub(super) fn kernel_sector(boot: &[u8; SECTOR_LENGTH]) -> Option<u64> {
     le_u64(code, KERNEL_SECTOR).filter(|_| code.starts_with(JUMP) && has(code, MESSAGES))
 }
 
-/// Whether the core that boot.img loads is there: its first sector, and the rest that this one loads.
-pub(super) fn core(disk: &Bytes, scan: &Scan, start: u64) -> Result<Fact<bool>> {
+/// The core that boot.img loads, if it is there: its first sector, and the rest that this one loads.
+pub(super) fn loader(disk: &Bytes, scan: &Scan, start: u64) -> Result<Fact<Option<Code>>> {
     if range(start, 1).is_none_or(|(_, end)| end > disk.size()) {
-        return Ok(Fact::Known(false));
+        return Ok(Fact::Known(None));
     }
     let first = sector(disk, start)?;
     if is_blank(&first) {
-        return Ok(Fact::Known(false));
+        return Ok(Fact::Known(None));
     }
     let Some(home) = home(scan, start).filter(|_| has(&first, CORE_MESSAGES)) else {
         return Ok(elsewhere(start));
@@ -46,10 +49,34 @@ pub(super) fn core(disk: &Bytes, scan: &Scan, start: u64) -> Result<Fact<bool>> 
     if let Some((stray, _)) = lists.iter().find(|(start, length)| !is_within(home, *start, *length)) {
         return Ok(elsewhere(*stray));
     }
-    Ok(Fact::Known(!is_blank(&sector(disk, *rest)?)))
+    if is_blank(&sector(disk, *rest)?) {
+        return Ok(Fact::Known(None));
+    }
+    let image = read(disk, &lists)?;
+    Ok(match Core::parse_pc(&image) {
+        Ok(core) => Fact::Known(Some(Code::Grub(core))),
+        Err(error) => Fact::Unknown(Gap::from(error)),
+    })
 }
 
-fn elsewhere(sector: u64) -> Fact<bool> {
+/// What the block lists load, in their order.
+fn read(disk: &Bytes, lists: &[(u64, u64)]) -> Result<Vec<u8>> {
+    let sectors = lists.iter().map(|(_, length)| *length).fold(0, u64::saturating_add);
+    if sectors > MAX_SECTORS {
+        let cause = format!("{sectors} sectors, and at most {MAX_SECTORS} are read");
+        return Err(Error::too_large("GRUB's core for BIOS", cause));
+    }
+    let mut image = Vec::new();
+    for (start, length) in lists {
+        let bytes = usize::try_from(length.saturating_mul(SECTOR)).unwrap_or(usize::MAX);
+        let mut part = vec![0; bytes];
+        disk.read_at(start.saturating_mul(SECTOR), &mut part)?;
+        image.append(&mut part);
+    }
+    Ok(image)
+}
+
+fn elsewhere(sector: u64) -> Fact<Option<Code>> {
     Fact::unknown(format!(
         "GRUB's boot code for BIOS loads sector {sector}, where its core is not seen: what it starts is not known"
     ))

@@ -9,6 +9,7 @@ use crate::bytes::{Bytes, le_u16};
 use crate::disk::volume::{Partition, Scan};
 use crate::error::Result;
 use crate::fact::{Fact, Gap};
+use crate::guest::bootloader::grub_core::Core;
 
 /// Bytes that BIOS calls a sector.
 const SECTOR: u64 = 512;
@@ -18,10 +19,10 @@ const SECTOR_LENGTH: usize = 512;
 const CODE: usize = 440;
 
 /// A loader that BIOS starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// GRUB.
-    Grub,
+    /// GRUB, with the core that it loads.
+    Grub(Core),
     /// Syslinux, SYSLINUX or EXTLINUX, in the volume of this number.
     Syslinux(u32),
 }
@@ -49,7 +50,7 @@ fn look(disk: &Bytes, scan: &Scan) -> Result<Fact<Option<Code>>> {
         return Ok(Fact::Known(None));
     }
     if let Some(start) = grub::kernel_sector(&boot) {
-        return Ok(by(grub::core(disk, scan, start)?, Code::Grub));
+        return grub::loader(disk, scan, start);
     }
     if let Some(volume) = whole(scan)
         && let Some(loader) = syslinux::Loader::find(&boot)
@@ -108,6 +109,8 @@ mod tests {
         }
     }
 
+    use crate::guest::bootloader::grub_core::tests::{core_img, objects};
+
     /// A disk of 64 sectors with GRUB in sector 0 and its core from sector 8 on, in a partition of sectors 8 to 15.
     fn disk() -> Vec<u8> {
         let mut disk = vec![0; 64 * 512];
@@ -119,7 +122,8 @@ mod tests {
         disk[8 * 512 + 0x180..][..CORE_MESSAGES.len()].copy_from_slice(CORE_MESSAGES);
         disk[8 * 512 + BLOCK_LIST] = 9;
         disk[8 * 512 + BLOCK_LIST + 8] = 7;
-        disk[9 * 512..16 * 512].fill(0xea);
+        let core = core_img(&objects(&["biosdisk"], "/boot/grub", "", false));
+        disk[9 * 512..9 * 512 + core.len()].copy_from_slice(&core);
         disk
     }
 
@@ -160,6 +164,8 @@ mod tests {
             ("a rest past the partition", core + BLOCK_LIST + 8, vec![8], None),
             ("a rest that overflows", core + BLOCK_LIST, vec![0xff; 10], None),
             ("a rest of no sector", core + BLOCK_LIST + 8, vec![0, 0], None),
+            ("a rest that is no core", core + 512, vec![0xeb], None),
+            ("a core that unpacks to nothing", core + 512 + 0x0a00, vec![0xff; 64], None),
             ("another loader", 0, vec![0xfa], None),
             ("another loader's message", 0x180, vec![b'L'], None),
         ] {
@@ -175,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_disk_that_cannot_be_read_is_no_absence() {
-        for at in 0..3 {
+        for at in 0..4 {
             let bytes: Bytes = Arc::new(crate::bytes::Faulty::new(Arc::new(disk()), at));
             let found = starts(&bytes, &scan(Some("gpt"), vec![volume(1, 8..16, BIOS_BOOT)]));
             assert!(found.known().is_none(), "read {at}: {found:?}");

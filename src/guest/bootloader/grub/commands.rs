@@ -6,7 +6,7 @@ use super::lexer::{Part, Word};
 use super::menu::{Item, Loaded};
 use super::parser::Block;
 use crate::fact::Gap;
-use crate::guest::bootloader::entry::Place;
+use crate::guest::bootloader::entry::{Place, REACHED};
 use std::rc::Rc;
 
 /// Rows of one menu; a neglected server with fifty kernels has 150.
@@ -44,6 +44,9 @@ impl Evaluator<'_> {
             self.gap(frame, line, "the command itself is not known before the start");
             return Outcome::UNKNOWN;
         };
+        if let Some(outcome) = self.lacking(name, frame) {
+            return outcome;
+        }
         match name {
             "[" | "test" => Outcome::of(self.test(arguments, &frame.environment)),
             "true" => Outcome::of(Some(true)),
@@ -53,7 +56,8 @@ impl Evaluator<'_> {
             "linuxefi" | "initrdefi" if frame.environment.get("grub_platform").as_deref() == Some("pc") => {
                 Outcome::of(Some(false))
             }
-            "linux" | "linux16" | "linuxefi" => self.linux(line, arguments, frame),
+            "linux" | "linux16" | "linuxefi" => self.linux(line, name, arguments, frame),
+            "insmod" => self.insmod(arguments, frame),
             "initrd" | "initrd16" | "initrdefi" => self.initrd(line, arguments, frame),
             "chainloader" | "multiboot" | "multiboot2" | "fwsetup" | "kfreebsd" | "knetbsd" | "kopenbsd" | "ntldr"
             | "xen_hypervisor" | "xnu_kernel" | "linux_kernel16" => {
@@ -67,8 +71,8 @@ impl Evaluator<'_> {
             }
             "configfile" => self.include(line, arguments.first(), true, frame),
             "normal" => match arguments.first() {
-                Some(file) => self.include(line, Some(file), true, frame),
-                None => Outcome::UNKNOWN,
+                Some(file) => self.normal_file(line, file, frame),
+                None => self.normal(line, frame),
             },
             "source" | "." => self.include(line, arguments.first(), false, frame),
             "blscfg" | "bls_import" => self.blscfg(line, !arguments.is_empty(), frame),
@@ -223,12 +227,12 @@ impl Evaluator<'_> {
         Outcome::DONE
     }
 
-    fn linux(&mut self, line: u32, arguments: &[Value], frame: &mut Frame) -> Outcome {
+    fn linux(&mut self, line: u32, name: &str, arguments: &[Value], frame: &mut Frame) -> Outcome {
         let Some((kernel, rest)) = arguments.split_first() else {
             return Outcome::of(Some(false));
         };
-        let name = kernel.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
-        if name.starts_with("memtest") {
+        let file = kernel.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+        if file.starts_with("memtest") {
             Self::load(frame, &Loaded::Foreign);
             return Outcome::DONE;
         }
@@ -239,7 +243,11 @@ impl Evaluator<'_> {
         if !self.spend(copies.saturating_mul(cmdline.as_deref().map_or(1, cost))) {
             return self.exhausted(frame);
         }
-        Self::load(frame, &Loaded::Linux { line, kernel, cmdline, initrds: Vec::new() });
+        let reach = match self.supply(name, frame) {
+            REACHED => self.place_readable(&kernel, frame),
+            reach => reach,
+        };
+        Self::load(frame, &Loaded::Linux { line, kernel, cmdline, initrds: Vec::new(), reach });
         Outcome::DONE
     }
 
@@ -256,9 +264,13 @@ impl Evaluator<'_> {
         if !self.spend(u64::try_from(found.len().saturating_mul(frame.paths.len())).unwrap_or(u64::MAX)) {
             return self.exhausted(frame);
         }
+        let hidden = found.iter().map(|place| self.place_readable(place, frame)).find(|reach| *reach != REACHED);
         for path in frame.paths.iter_mut().filter(|path| !path.is_ended) {
-            if let Some(Loaded::Linux { initrds, .. }) = &mut path.loaded {
+            if let Some(Loaded::Linux { initrds, reach, .. }) = &mut path.loaded {
                 initrds.clone_from(&found);
+                if let Some(hidden) = hidden.as_ref().filter(|_| *reach == REACHED) {
+                    reach.clone_from(hidden);
+                }
             }
         }
         Outcome::DONE

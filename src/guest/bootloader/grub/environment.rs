@@ -3,7 +3,7 @@
 use super::lexer::{Part, Word};
 use super::menu::ends;
 use crate::bytes::text;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of one value; Linux's longest command line is 4096.
 pub(super) const MAX_VALUE: usize = 16 * 1024;
@@ -21,6 +21,8 @@ struct Variable {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Environment {
     variables: BTreeMap<String, Variable>,
+    /// Modules that were loaded for certain.
+    pub(super) modules: BTreeSet<String>,
     pub(super) arguments: Vec<Value>,
 }
 
@@ -29,7 +31,8 @@ impl Environment {
     pub(super) fn size(&self) -> u64 {
         let variables =
             self.variables.iter().map(|(name, variable)| cost(name).saturating_add(weight(&variable.value)));
-        variables.chain(self.arguments.iter().map(weight)).fold(0, u64::saturating_add)
+        let modules = self.modules.iter().map(|name| cost(name));
+        variables.chain(modules).chain(self.arguments.iter().map(weight)).fold(0, u64::saturating_add)
     }
 
     /// An unset variable is empty.
@@ -60,12 +63,14 @@ impl Environment {
         let exported = self.variables.iter().filter(|(_, variable)| variable.is_exported);
         Self {
             variables: exported.map(|(name, variable)| (name.clone(), variable.clone())).collect(),
+            modules: self.modules.clone(),
             arguments: Vec::new(),
         }
     }
 
     /// Keeps what both have in common; the rest is not known.
     pub(super) fn join(&mut self, other: &Self) {
+        self.modules.retain(|name| other.modules.contains(name));
         // Both ways end by themselves, whichever is taken.
         let is_timeout = [&*self, other].iter().all(|side| side.get("timeout").as_deref().is_some_and(ends));
         for name in other.variables.keys() {

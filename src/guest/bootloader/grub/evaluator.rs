@@ -3,9 +3,10 @@
 use super::environment::{Environment, Value, cost_of};
 use super::lexer::Word;
 use super::menu::{Item, Loaded, Path};
+use super::modules::Modules;
 use super::parser::{Block, Statement, parse};
 use crate::error::ErrorKind;
-use crate::fact::Gap;
+use crate::fact::{Fact, Gap};
 use crate::guest::bootloader::disk::Disk;
 use crate::guest::bootloader::entry::{Config, Place};
 use crate::limits::Limits;
@@ -98,6 +99,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) written: BTreeMap<String, Value>,
     /// Whether entries of loader/entries are in the menu: only Red Hat's GRUB reads them there.
     pub(super) has_bls: bool,
+    /// What GRUB's core has and can load; `None` where nothing is known of it.
+    pub(super) modules: Option<Modules<'a>>,
     steps: u64,
 }
 
@@ -114,6 +117,7 @@ impl<'a> Evaluator<'a> {
             earlier: BTreeMap::new(),
             written: BTreeMap::new(),
             has_bls: false,
+            modules: None,
             steps: 0,
         }
     }
@@ -123,6 +127,15 @@ impl<'a> Evaluator<'a> {
         let Place::On(volume, path) = place else { return Outcome::of(Some(false)) };
         if !self.spend(LOOK) {
             return self.exhausted(frame);
+        }
+        match self.readable(*volume, frame) {
+            Fact::Known(None) => {}
+            Fact::Known(Some(_)) => return Outcome::of(Some(false)),
+            Fact::Unknown(gap) => {
+                frame.doubt();
+                self.keep(gap);
+                return Outcome::UNKNOWN;
+            }
         }
         let read = self.disk.root(*volume).and_then(|root| root.read(path, self.limits.boot_config));
         match read {

@@ -9,6 +9,12 @@ use crate::guest::bootloader::disk::Found;
 use crate::guest::bootloader::entry::{Config, Place};
 use std::rc::Rc;
 
+/// Whether GRUB counts the drives that have such names.
+fn is_disk(device: &str) -> bool {
+    let number = ["hd", "fd", "cd"].iter().find_map(|kind| device.strip_prefix(kind));
+    number.is_some_and(|number| number.starts_with(|digit: char| digit.is_ascii_digit()))
+}
+
 impl Evaluator<'_> {
     /// `source` runs in the same variables, `configfile` in the exported ones, and its menu replaces this one.
     pub(super) fn include(&mut self, line: u32, file: Option<&Value>, is_new: bool, frame: &mut Frame) -> Outcome {
@@ -73,6 +79,8 @@ impl Evaluator<'_> {
         }
         match self.disk.grub_device(&device) {
             Found::At(index) => Place::On(index, path.to_owned()),
+            // A volume group, an array, a memory disk: nothing that a partition table names.
+            Found::Nowhere if self.modules.is_some() && !is_disk(&device) => Place::Unknown,
             Found::Nowhere => Place::Elsewhere(format!("({device}){path}")),
             Found::Unclear => Place::Unknown,
         }

@@ -3,7 +3,7 @@
 use super::environment::{Environment, Value, cost};
 use super::evaluator::{Evaluator, Frame};
 use super::parser::Block;
-use crate::guest::bootloader::entry::{Attempt, Config, Entry, MAX_ENTRIES, Place};
+use crate::guest::bootloader::entry::{Attempt, Config, Entry, MAX_ENTRIES, Place, REACHED, Reach};
 use std::rc::Rc;
 
 /// One row of a menu.
@@ -42,9 +42,17 @@ pub(super) enum Loaded {
         kernel: Place,
         cmdline: Value,
         initrds: Vec<Place>,
+        reach: Reach,
     },
     /// Another loader, another system, the firmware's menu.
     Foreign,
+}
+
+/// An entry, and what keeps GRUB from starting it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) entry: Entry,
+    pub(crate) reach: Reach,
 }
 
 /// Which row is started when nobody chooses.
@@ -59,7 +67,7 @@ enum Choice {
 impl Evaluator<'_> {
     /// The entries of the menu that `frame` has built; `above` are the ids of its submenus, `is_chosen` says whether
     /// those are what is started.
-    pub(super) fn entries(&mut self, frame: &Frame, above: &[String], is_chosen: bool, entries: &mut Vec<Entry>) {
+    pub(super) fn entries(&mut self, frame: &Frame, above: &[String], is_chosen: bool, entries: &mut Vec<Found>) {
         let default = frame.environment.get("default");
         let choice = choose(&frame.items, default.as_deref(), frame.doubt, self.has_bls);
         for (index, item) in frame.items.iter().enumerate() {
@@ -122,7 +130,7 @@ impl Evaluator<'_> {
         ids: &[String],
         is_default: bool,
         below: Option<String>,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<Found>,
     ) {
         if frame.depth >= 8 {
             return self.gap(frame, item.line, "submenus are nested too deeply");
@@ -133,7 +141,7 @@ impl Evaluator<'_> {
         self.entries(&inner, ids, is_default, entries);
     }
 
-    fn entry_of(&mut self, item: &Item, frame: &Frame, ids: Vec<String>, is_default: bool, entries: &mut Vec<Entry>) {
+    fn entry_of(&mut self, item: &Item, frame: &Frame, ids: Vec<String>, is_default: bool, entries: &mut Vec<Found>) {
         let mut inner = body_frame(item, frame, frame.environment.clone());
         inner.is_entry = true;
         inner.paths.iter_mut().for_each(|path| path.when.clone_from(&item.when));
@@ -144,6 +152,7 @@ impl Evaluator<'_> {
         if is_default && inner.paths.iter().any(starts_linux) && !inner.paths.iter().all(starts_linux) {
             self.gap(&inner, item.line, format!("one way through `{}` starts no Linux kernel", item.title));
         }
+        let reach = reach(&inner.paths);
         let attempts = attempts(std::mem::take(&mut inner.paths));
         // os-prober's entries start what is installed on another disk or partition, with a title that says so.
         let is_prober = item.id.starts_with("osprober-");
@@ -158,7 +167,7 @@ impl Evaluator<'_> {
             return;
         }
         let (title, config, line) = (item.title.clone(), Rc::clone(&item.config), item.line);
-        entries.push(Entry { ids, title, config, line, is_default, attempts });
+        entries.push(Found { entry: Entry { ids, title, config, line, is_default, attempts }, reach });
     }
 }
 
@@ -171,7 +180,7 @@ pub(super) fn ends(timeout: &str) -> bool {
 fn attempts(paths: Vec<Path>) -> Vec<Attempt> {
     let mut attempts: Vec<Attempt> = Vec::new();
     for path in paths {
-        let Some(Loaded::Linux { line, kernel, cmdline, initrds }) = path.loaded else { continue };
+        let Some(Loaded::Linux { line, kernel, cmdline, initrds, reach: _ }) = path.loaded else { continue };
         let attempt = Attempt { when: path.when.join(" and "), line, kernel, initrds, cmdline };
         let is_same = |other: &Attempt| {
             (other.line, &other.kernel, &other.initrds, &other.cmdline)
@@ -184,12 +193,23 @@ fn attempts(paths: Vec<Path>) -> Vec<Attempt> {
     attempts
 }
 
+/// What keeps the first way that starts Linux from it.
+fn reach(paths: &[Path]) -> Reach {
+    let reach = |path: &Path| match &path.loaded {
+        Some(Loaded::Linux { reach, .. }) => Some(reach.clone()),
+        _ => None,
+    };
+    paths.iter().find_map(reach).unwrap_or(REACHED)
+}
+
 /// A configuration that ends with `boot` starts what it has loaded, before any menu.
-pub(super) fn booted(frame: &mut Frame) -> Option<Entry> {
+pub(super) fn booted(frame: &mut Frame) -> Option<Found> {
+    let reach = reach(&frame.paths);
     let attempts = attempts(std::mem::take(&mut frame.paths));
     let line = attempts.first().filter(|_| frame.is_booted)?.line;
     let config = Rc::clone(&frame.config);
-    Some(Entry { ids: vec!["boot".to_owned()], title: "boot".to_owned(), config, line, is_default: true, attempts })
+    let (ids, title) = (vec!["boot".to_owned()], "boot".to_owned());
+    Some(Found { entry: Entry { ids, title, config, line, is_default: true, attempts }, reach })
 }
 
 fn body_frame(item: &Item, frame: &Frame, mut environment: Environment) -> Frame {

@@ -9,8 +9,12 @@ mod evaluator;
 mod files;
 mod lexer;
 mod menu;
+mod modules;
 mod parser;
+#[cfg(test)]
+mod reach_tests;
 mod search;
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +23,10 @@ use super::entry::{Config, Entry, Place};
 use crate::fact::{Gap, Listing};
 use crate::limits::Limits;
 use environment::Environment;
+use environment::Value;
 use evaluator::{Evaluator, Frame};
+pub(crate) use menu::Found;
+pub(crate) use start::{Start, boot};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -40,21 +47,33 @@ const FEATURES: &[&str] = &[
 /// Starts that are followed while each changes what the next one reads of the environment block; `next_entry` needs two.
 const MAX_STARTS: usize = 4;
 
-/// Runs the configuration as GRUB for `platform` (`pc`, `efi`) does; `None` when the platform is not known. What it
-/// saves before the menu (`next_entry`, `prev_saved_entry`) decides what later starts do: their default is one as well.
+/// Runs the configuration as GRUB for `platform` (`pc`, `efi`) does; `None` when the platform is not known.
 pub(crate) fn read(disk: &Disk, config: &Config, platform: Option<&str>, limits: &Limits) -> Listing<Entry> {
-    let mut listing: Listing<Entry> = Listing::default();
+    let found = starts(|saved| {
+        let mut evaluator = Evaluator::new(disk, limits);
+        evaluator.earlier.clone_from(saved);
+        let found = once(&mut evaluator, config, platform);
+        (evaluator, found)
+    });
+    Listing { items: found.items.into_iter().map(|found| found.entry).collect(), gaps: found.gaps }
+}
+
+/// Starts it as `once` does. What it saves before the menu (`next_entry`, `prev_saved_entry`) decides what later starts
+/// do: their default is one as well.
+fn starts<'d>(mut once: impl FnMut(&BTreeMap<String, Value>) -> (Evaluator<'d>, Vec<Found>)) -> Listing<Found> {
+    let mut listing: Listing<Found> = Listing::default();
     let mut saved = BTreeMap::new();
     for start in 0..MAX_STARTS {
-        let mut evaluator = Evaluator::new(disk, limits);
-        evaluator.earlier.clone_from(&saved);
-        let entries = once(&mut evaluator, config, platform);
+        let (evaluator, entries) = once(&saved);
         let gaps = evaluator.gaps.into_iter().filter(|gap| !listing.gaps.contains(gap)).collect::<Vec<_>>();
         listing.gaps.extend(gaps);
         if start == 0 {
             listing.items = entries;
         } else {
-            entries.into_iter().filter(|entry| entry.is_default).for_each(|entry| later(&mut listing.items, entry));
+            entries
+                .into_iter()
+                .filter(|found| found.entry.is_default)
+                .for_each(|found| later(&mut listing.items, found));
         }
         let before = saved.clone();
         saved.extend(evaluator.written);
@@ -63,20 +82,22 @@ pub(crate) fn read(disk: &Disk, config: &Config, platform: Option<&str>, limits:
         }
     }
     let cause = format!("what is started still changes after {MAX_STARTS} starts");
-    listing.gaps.push(Gap::at(config.path.clone(), cause));
+    let config = listing.items.first().map(|found| found.entry.config.path.clone());
+    listing.gaps.push(Gap { path: config, reason: cause });
     listing
 }
 
 /// A default of a later start.
-fn later(entries: &mut Vec<Entry>, entry: Entry) {
-    match entries.iter_mut().find(|known| Entry { is_default: true, ..(*known).clone() } == entry) {
-        Some(known) => known.is_default = true,
-        None => entries.push(entry),
+fn later(entries: &mut Vec<Found>, found: Found) {
+    let is_it = |known: &&mut Found| Entry { is_default: true, ..known.entry.clone() } == found.entry;
+    match entries.iter_mut().find(is_it) {
+        Some(known) => known.entry.is_default = true,
+        None => entries.push(found),
     }
 }
 
 /// What one start offers.
-fn once(evaluator: &mut Evaluator<'_>, config: &Config, platform: Option<&str>) -> Vec<Entry> {
+fn once(evaluator: &mut Evaluator<'_>, config: &Config, platform: Option<&str>) -> Vec<Found> {
     let device = evaluator.disk.grub_name(config.volume);
     let folder = config.path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut environment = Environment::default();
@@ -98,8 +119,5 @@ fn once(evaluator: &mut Evaluator<'_>, config: &Config, platform: Option<&str>) 
     let mut frame = Frame::new(environment, Rc::new(config.clone()), 0);
     evaluator.start(&mut frame);
     evaluator.run_file(&Place::On(config.volume, config.path.clone()), &mut frame);
-    let mut menu = frame.replaced.take().map_or(frame, |menu| *menu);
-    let mut entries: Vec<Entry> = menu::booted(&mut menu).into_iter().collect();
-    evaluator.entries(&menu, &[], entries.is_empty(), &mut entries);
-    entries
+    evaluator.found(frame)
 }

@@ -2,6 +2,7 @@
 
 use super::environment::Value;
 use super::evaluator::{Evaluator, Frame, LOOK, Outcome};
+use crate::fact::Fact;
 use crate::guest::bootloader::disk::{Found, Tag};
 
 impl Evaluator<'_> {
@@ -21,6 +22,7 @@ impl Evaluator<'_> {
                 indices.find(holds).map_or(Found::Unclear, Found::At)
             }
         };
+        let found = self.seen(found, frame);
         let Some(variable) = search.variable else { return Outcome::UNKNOWN };
         match found {
             Found::At(index) => {
@@ -34,6 +36,19 @@ impl Evaluator<'_> {
                 let device = self.disk.is_directory().then(|| self.disk.grub_name(0));
                 frame.environment.set(&variable, device);
                 Outcome::UNKNOWN
+            }
+        }
+    }
+
+    /// GRUB finds only what it has modules to read.
+    fn seen(&mut self, found: Found, frame: &mut Frame) -> Found {
+        let Found::At(index) = found else { return found };
+        match self.readable(index, frame) {
+            Fact::Known(None) => found,
+            Fact::Known(Some(_)) => Found::Nowhere,
+            Fact::Unknown(gap) => {
+                self.keep(gap);
+                Found::Unclear
             }
         }
     }

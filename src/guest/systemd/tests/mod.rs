@@ -51,6 +51,7 @@ fn entries(cmdline: &str) -> Listing<BootEntry> {
         config: "/boot/grub/grub.cfg".to_owned(),
         line: 1,
         firmware: Fact::Known(Vec::new()),
+        stops: Vec::new(),
         is_default: Fact::Known(true),
         attempts: Fact::Known(vec![attempt].into()),
     };
