@@ -5,7 +5,7 @@ use super::console::Console;
 use super::machine::{AGENT, Machine, SERIAL};
 use super::order::Place;
 use super::proof::Host;
-use super::qemu::{self, Event, Folder, Namespace, OVERLAY, Running};
+use super::qemu::{self, Event, Folder, Namespace, OVERLAY, Running, start_tpm};
 use super::ssh::{self, Key};
 use super::start::{Start, Watch};
 use crate::bytes::{read_capped, text};
@@ -45,9 +45,12 @@ impl Live<'_> {
     ///
     /// # Errors
     /// When QEMU does not start or dies.
-    pub(super) fn start(&mut self, folder: Folder) -> Result<Start> {
+    pub(super) fn start(&mut self, mut folder: Folder) -> Result<Start> {
         let namespace = (!self.has_forward).then(Namespace::new);
         drop(std::fs::remove_file(self.folder.join(AGENT)));
+        if let (Some(program), Some(tpm)) = (&self.place.tpm, &self.machine().promises.tpm) {
+            start_tpm(&mut folder, program, &tpm.version)?;
+        }
         let running = Running::start(&self.place.program, &self.arguments, folder, namespace.as_ref())?;
         let running = self.running.insert(running);
         running.resume()?;

@@ -4,7 +4,7 @@ use super::machine::firmware::{self, Uefi};
 use super::machine::{Accel, Firmware, Flavor, Machine, Network, Wiring, models, print};
 use super::outcome::Statics;
 use super::proof::{Needs, Proof};
-use super::qemu::{OVERLAY, Program, Wish, network};
+use super::qemu::{OVERLAY, Program, TPM, Wish, find_tpm, network};
 use crate::error::{Error, Result};
 use crate::guest::Guest;
 use crate::verdict::Options;
@@ -55,6 +55,8 @@ pub(super) struct Place {
     pub(super) network: Network,
     /// OVMF, where the machine starts by UEFI.
     pub(super) firmware: Option<Uefi>,
+    /// swtpm, where the machine has a TPM and the host the program.
+    pub(super) tpm: Option<PathBuf>,
     /// Why the card has but one queue.
     pub(super) one_queue: Option<String>,
     pub(super) remarks: Vec<String>,
@@ -90,6 +92,7 @@ impl Order<'_> {
         let firmware = firmware::find(machine.promises.firmware, machine.chipset, None)?;
         let started_by = if machine.promises.firmware == Firmware::Bios { "bios" } else { "uefi" };
         let statics = Statics::of(self.guest, self.options, started_by);
+        let tpm = machine.promises.tpm.as_ref().and_then(|_| find_tpm());
         let mut place = Place {
             program,
             accel,
@@ -101,6 +104,7 @@ impl Order<'_> {
             virtual_size,
             network,
             firmware,
+            tpm,
             one_queue,
             remarks,
         };
@@ -159,7 +163,7 @@ impl Place {
             accel: self.accel,
             cpu: self.cpus.get(attempt).or(self.cpus.first()).cloned().unwrap_or_else(|| "max".to_owned()),
             firmware,
-            tpm: None,
+            tpm: self.tpm.as_ref().map(|_| folder.join(TPM)),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::common::{fixture, program as guard};
 use bootworthy::boot::machine::{Accel, MONITOR, SERIAL};
-use bootworthy::boot::qemu::{Folder, Namespace, OVERLAY, Program, Running, TRANSCRIPT, Wish, create_overlay, network};
+use bootworthy::boot::qemu::{
+    Folder, Namespace, OVERLAY, Program, Running, TPM, TRANSCRIPT, Wish, create_overlay, find_tpm, network, start_tpm,
+};
 use bootworthy::error::Error;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
@@ -132,6 +134,31 @@ fn a_tap_device_has_two_queues_and_leads_nowhere() {
     assert_eq!(devices, ["lo", "tap0"]);
     drop(running);
     assert_gone(&path, "a namespace");
+}
+
+#[test]
+fn swtpm_is_beside_the_machine_and_goes_with_it() {
+    let program = find_tpm().expect("swtpm is needed by this test");
+    for version in ["2.0", "1.2"] {
+        let mut folder = Folder::create_by(Path::new(guard())).unwrap();
+        let path = folder.path().to_owned();
+        create_overlay(&path.join(OVERLAY), 1 << 30).unwrap();
+        start_tpm(&mut folder, &program, version).unwrap();
+        let socket = format!("socket,id=chrtpm,path={}", path.join(TPM).display());
+        let words =
+            ["-chardev", &socket, "-tpmdev", "emulator,id=tpm0,chardev=chrtpm", "-device", "tpm-tis,tpmdev=tpm0"];
+        let mut running = Running::start(&qemu(), &arguments(&path, &words), folder, None).unwrap();
+        assert_eq!(running.execute("query-tpm", Value::Null).unwrap()[0]["model"], "tpm-tis");
+        assert_eq!(processes(&path).len(), 2);
+        // Once more in the same folder, as for a second start.
+        let mut folder = running.stop().unwrap();
+        start_tpm(&mut folder, &program, version).unwrap();
+        drop(Running::start(&qemu(), &arguments(&path, &words), folder, None).unwrap());
+        assert_gone(&path, "a TPM");
+    }
+    let mut folder = Folder::create_by(Path::new(guard())).unwrap();
+    let error = start_tpm(&mut folder, Path::new("/bin/false"), "2.0").unwrap_err().to_string();
+    assert!(error.starts_with("swtpm: exit status: 1"), "{error}");
 }
 
 #[test]

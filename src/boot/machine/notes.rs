@@ -93,7 +93,7 @@ impl Machine {
             notes.push(Note::new("hw_vif_multiqueue_enabled", says));
         }
         if self.device(Role::Tpm).is_some() && wiring.tpm.is_none() {
-            notes.push(Note::new("hw_tpm_version", "no TPM is made: swtpm is not there"));
+            notes.push(Note::new("hw_tpm_version", "no TPM is made: swtpm is not in PATH; install swtpm"));
         }
         if self.device(Role::ConfigDrive).is_some() && wiring.config_drive.is_none() {
             notes.push(Note::new("img_config_drive", "no config drive is made: none was written"));

@@ -7,6 +7,7 @@ pub mod network;
 mod overlay;
 mod program;
 mod running;
+mod tpm;
 
 pub use folder::{Folder, Namespace};
 pub use guard::{COMMAND, serve};
@@ -14,6 +15,7 @@ pub use monitor::{Event, Monitor};
 pub use overlay::{allocated, create as create_overlay};
 pub use program::{Program, Wish};
 pub use running::Running;
+pub use tpm::{TPM, find_tpm, start_tpm};
 
 /// The overlay that takes every write, in the private folder.
 pub const OVERLAY: &str = "overlay.qcow2";

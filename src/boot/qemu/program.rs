@@ -150,7 +150,7 @@ fn row(architecture: &str) -> Result<&'static Row> {
 }
 
 /// The first executable of that name in PATH; RHEL's own only runs guests of the host's architecture.
-fn search(name: &str, path: Option<OsString>, is_native: bool) -> Option<PathBuf> {
+pub(super) fn search(name: &str, path: Option<OsString>, is_native: bool) -> Option<PathBuf> {
     let folders = path.map(|path| env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
     let rhel = is_native.then(|| PathBuf::from(RHEL));
     // An empty or relative entry of PATH would take a program from the current directory, where images lie.
