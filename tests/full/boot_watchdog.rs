@@ -179,9 +179,8 @@ const OTHERS: &[Row] = &[
 ];
 
 fn run(rows: &[Row]) {
-    let wanted = std::env::var("ROW").unwrap_or_default();
     let mut wrong = Vec::new();
-    for row in rows.iter().filter(|row| row.name.contains(&wanted)) {
+    for row in rows {
         let folder = tempfile::tempdir().unwrap();
         let (whole, facts) = raw(row.image, folder.path());
         let disk = Disk::copy(&whole, &facts, folder.path());
