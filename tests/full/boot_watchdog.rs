@@ -144,10 +144,6 @@ fn reboot_only(disk: &Disk) {
     manager(disk, "RebootWatchdogSec=20");
 }
 
-fn softdog(disk: &Disk) {
-    disk.create("/etc/modules-load.d/softdog.conf", "softdog\n");
-}
-
 fn not_run(disk: &Disk) {
     disk.replace(DEFAULTS, "run_watchdog=1", "run_watchdog=0");
 }
@@ -171,11 +167,8 @@ const OTHERS: &[Row] = &[
         .checks(&[LOADABLE])
         .without_device(),
     row("blacklisted in the root tree, initrd", &[daemon, blacklisted, in_initrd], BY_DAEMON),
-    row("softdog loaded", &[daemon, softdog], BY_DAEMON).checks(&[("watchdog-loadable", "unknown")]),
-    row("q35", &[daemon], BY_DAEMON).on(&["--machine", "q35"]),
     row("q35, systemd", &[disabled, systemd], BY_SYSTEMD).on(&["--machine", "q35"]),
     row("Debian 13, systemd", &[disabled, systemd], BY_SYSTEMD).of("debian13"),
-    row("Debian 13, none", &[unarmed], IDLE).of("debian13").checks(&[ARMED, NOBODY]),
 ];
 
 fn run(rows: &[Row]) {
