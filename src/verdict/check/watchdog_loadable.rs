@@ -35,10 +35,8 @@ fn judge(start: &Start<'_, '_>, tally: &mut Tally) {
     if driver.place == Place::Absent {
         return tally.not_applicable("there is no driver to load; watchdog-driver says so");
     }
-    // modprobe.d of the root tree comes too late for what the initrd has loaded.
-    let early = late_driver::loaded_by_initrd(start, watchdog_driver::MODULE);
-    if (early.is_some() || driver.is_free(start, tally)) && is_first(start, tally, &driver) {
-        early.or_else(|| driver.proof(start)).into_iter().for_each(|proof| tally.proof(proof));
+    if driver.is_free(start, tally) && is_first(start, tally, &driver) {
+        driver.proof(start).into_iter().for_each(|proof| tally.proof(proof));
     }
 }
 

@@ -109,27 +109,6 @@ fn loads_by_name() {
     assert_eq!(judge(&value, "initrd-virtio-scsi").verdict.word(), Pass, "dracut loads it by name");
 }
 
-/// What the initrd has loaded, modprobe.d of the root tree does not stop; that of the initrd and the kernel's words do.
-#[test]
-fn a_watchdog_that_the_initrd_loads() {
-    let mut value = changed(&[(LATE, rule("blacklist", "i6300esb", ""))]);
-    let records = at(&mut value, "/kernels/0/modules/modules").as_array().unwrap().iter();
-    let record = records.clone().find(|record| record["name"] == "i6300esb").unwrap().clone();
-    let initrd = at(&mut value, "/initrds/0/modules/0");
-    initrd["files"].as_array_mut().unwrap().push(record["path"].clone());
-    initrd["modules"].as_array_mut().unwrap().push(record);
-    assert_eq!(judge(&value, "watchdog-loadable").verdict.word(), Pass);
-    for (pointer, new) in [
-        (EARLY, rule("blacklist", "i6300esb", "")),
-        (CMDLINE, json!(format!("root=UUID={UUID} module_blacklist=i6300esb"))),
-        (CMDLINE, json!(format!("root=UUID={UUID} rd.driver.blacklist=i6300esb"))),
-    ] {
-        let mut value = value.clone();
-        *at(&mut value, pointer) = new.clone();
-        assert_eq!(judge(&value, "watchdog-loadable").verdict.word(), Fail, "{pointer} {new}");
-    }
-}
-
 /// watchdog_module= is read by the daemon's unit, which may not be started.
 #[test]
 fn loads_of_the_watchdog_daemon() {
