@@ -134,9 +134,8 @@ const ROWS: &[Row] = &[
 
 #[test]
 fn what_is_broken_is_disproved_and_nothing_else() {
-    let wanted = std::env::var("ROW").unwrap_or_default();
     let mut wrong = Vec::new();
-    for row in ROWS.iter().filter(|row| row.name.contains(&wanted)) {
+    for row in ROWS {
         let folder = tempfile::tempdir().unwrap();
         let (whole, facts) = raw(row.image, folder.path());
         let disk = Disk::copy(&whole, &facts, folder.path());

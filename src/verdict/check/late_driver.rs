@@ -43,6 +43,10 @@ pub(super) fn loaded_by_initrd(start: &Start<'_, '_>, module: &str) -> Option<Ev
         let shelf = start.early(&mut tally)?;
         let Place::File(file) = shelf.place(module)? else { return None };
         shelf.record(&file)?;
+        // Its own modprobe does not look for the rest in the root tree.
+        if !shelf.unmet(module).0.is_empty() {
+            return None;
+        }
         let is_free = start.is_free(&mut tally, &shelf, module, &Place::File(file));
         is_free.then(|| start.at(place_of(&file), format!("{module}: {}, which the initrd loads", file.path)))
     });
