@@ -16,10 +16,10 @@ const PATIENCE: Duration = Duration::from_mins(3);
 /// What a recipe changes in a tree.
 const CHANGES: &str = r#"
 [[user]]
-name = "operator"
+name = "keeper"
 uid = 1500
 sudo = true
-ssh_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8Vx0jZ1mGZ1n1m0dV8b0lQ1Zl1c8Qm3bqJm0v8y9aQ operator"]
+ssh_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8Vx0jZ1mGZ1n1m0dV8b0lQ1Zl1c8Qm3bqJm0v8y9aQ keeper"]
 
 [[file]]
 path = "/etc/motd"
@@ -91,12 +91,12 @@ fn an_archive_becomes_an_image_twice() {
     let debugfs = stands(&first, "disk.qcow2", &said.stdout);
     assert_eq!(debugfs("cat /etc/motd"), "made by a recipe\n");
     assert!(debugfs("cat /etc/who").starts_with("0\n/"), "{}", debugfs("cat /etc/who"));
-    assert!(debugfs("cat /etc/passwd").contains("operator:x:1500:"));
+    assert!(debugfs("cat /etc/passwd").contains("keeper:x:1500:"));
     for (path, says) in [
         ("/etc/motd", "Mode:  0640"),
         ("/usr/bin/sudo", "Mode:  04755"),
         ("/etc/shadow", "User:     0   Group:    42"),
-        ("/home/operator/.ssh/authorized_keys", "User:  1500   Group:  1500"),
+        ("/home/keeper/.ssh/authorized_keys", "User:  1500   Group:  1500"),
     ] {
         let said = debugfs(&format!("stat {path}"));
         assert!(said.contains(says), "{path}: {says}\n{said}");
