@@ -36,7 +36,8 @@ pub enum Generator {
     Suse,
 }
 
-/// Those that are there are made anew, and one for each kernel that has none.
+/// Those that are there are made anew, and one for each kernel that has none; with the links beside those to kernels
+/// (`man 1 linux-update-symlinks`).
 const EVERY_INITRD: &str = r#"
 missing=
 for folder in /lib/modules/*/; do
@@ -45,6 +46,11 @@ for folder in /lib/modules/*/; do
 done
 if ls /boot/initrd.img-* >/dev/null 2>&1; then update-initramfs -u -k all; fi
 for version in $missing; do update-initramfs -c -k "$version"; done
+for old in "" .old; do
+  kernel=$(readlink "/vmlinuz$old") || continue
+  initrd=${kernel%vmlinuz-*}initrd.img-${kernel##*vmlinuz-}
+  if [ -e "/$initrd" ] && [ ! -L "/initrd.img$old" ]; then ln -s "$initrd" "/initrd.img$old"; fi
+done
 "#;
 /// The name of the stage in the log.
 const STAGE: &str = "initrd";
