@@ -73,7 +73,7 @@ pub fn signalled(mut child: Child, signal: &str) -> (Option<i32>, String) {
 /// Waits until the build's log has these words.
 pub fn until(work: &Path, words: &str) {
     let log = work.join("log");
-    for _ in 0..3000 {
+    for _ in 0..18_000 {
         if std::fs::read_to_string(&log).unwrap_or_default().contains(words) {
             return;
         }
