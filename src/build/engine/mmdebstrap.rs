@@ -21,6 +21,9 @@ pub(super) fn make(options: &Options, shop: &Workshop) -> Result<()> {
         Mode::Root | Mode::Unshare => "--mode=root",
         Mode::Fakechroot => "--mode=fakechroot",
     });
+    // The stage `initrd` makes them, once everything stands that goes into them: each made before takes the time and the
+    // room of another (initramfs-tools, /etc/kernel/postinst.d/initramfs-tools).
+    command.env("INITRD", "No");
     command.args(["--format=directory", "--verbose", "--skip=cleanup/apt/lists"]);
     command.arg(format!("--architectures={}", architecture(options.architecture)));
     if let Some(variant) = &options.variant {

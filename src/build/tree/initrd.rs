@@ -24,7 +24,7 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Generator {
-    /// `/etc/initramfs-tools/modules`, `update-initramfs -u -k all`.
+    /// `/etc/initramfs-tools/modules`, `update-initramfs` for every kernel.
     InitramfsTools,
     /// `add_drivers` in `/etc/dracut.conf.d`, `dracut --force --regenerate-all --no-hostonly`.
     Dracut,
@@ -36,6 +36,22 @@ pub enum Generator {
     Suse,
 }
 
+/// Those that are there are made anew, and one for each kernel that has none; with the links beside those to kernels
+/// (`man 1 linux-update-symlinks`).
+const EVERY_INITRD: &str = r#"
+missing=
+for folder in /lib/modules/*/; do
+  version=$(basename "$folder")
+  [ ! -e "/boot/vmlinuz-$version" ] || [ -e "/boot/initrd.img-$version" ] || missing="$missing $version"
+done
+if ls /boot/initrd.img-* >/dev/null 2>&1; then update-initramfs -u -k all; fi
+for version in $missing; do update-initramfs -c -k "$version"; done
+for old in "" .old; do
+  kernel=$(readlink "/vmlinuz$old") || continue
+  initrd=${kernel%vmlinuz-*}initrd.img-${kernel##*vmlinuz-}
+  if [ -e "/$initrd" ] && [ ! -L "/initrd.img$old" ]; then ln -s "$initrd" "/initrd.img$old"; fi
+done
+"#;
 /// The name of the stage in the log.
 const STAGE: &str = "initrd";
 /// What initramfs-tools adds by name (man 5 initramfs-tools).
@@ -77,7 +93,7 @@ pub fn configure(options: &Options, shop: &Workshop) -> Result<()> {
 /// What makes every initrd of the tree.
 fn programs(generator: Generator) -> &'static [&'static [&'static str]] {
     match generator {
-        Generator::InitramfsTools => &[&["update-initramfs", "-u", "-k", "all"]],
+        Generator::InitramfsTools => &[&["sh", "-euc", EVERY_INITRD]],
         Generator::Dracut | Generator::Suse => &[&["dracut", "--force", "--regenerate-all", "--no-hostonly"]],
         // For every kernel: mkinitfs takes the version, and names its file after the flavour behind the last dash.
         Generator::Mkinitfs => &[&[

@@ -23,12 +23,12 @@ fn header((name, kind, link, _): &Entry<'_>, size: u64) -> Vec<u8> {
     let mut put = |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
     put(0, name);
     // Set-user-ID too: it is the image's business, and stays in it.
-    put(100, "0004755\00000000\00000000\0");
+    put(100, "0004755\x000000000\x000000000\x00");
     put(124, &format!("{size:011o}"));
     put(136, "00000000000\0        ");
     put(157, link);
-    put(257, "ustar\000");
-    put(329, "0000001\00000003\0");
+    put(257, "ustar\x0000");
+    put(329, "0000001\x000000003\x00");
     header[156] = *kind;
     let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
     header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
@@ -45,6 +45,9 @@ fn tar(path: &Path, entries: &[Entry<'_>]) {
     bytes.extend([0; 1024]);
     fs::write(path, bytes).unwrap();
 }
+
+/// Makes something in a tree that points to what is outside.
+type Make = fn(&Path, &Path);
 
 /// What no build may touch; gives its content, as text.
 fn outside(folder: &Path) -> String {
@@ -125,7 +128,6 @@ fn folders_that_reach_for_the_host() {
     outside(folder.path());
     let out = folder.path().join("outside");
     let tree = folder.path().join("tree");
-    type Make = fn(&Path, &Path);
     let cases: &[(Make, &[&str])] = &[
         (|tree, out| symlink(out, tree.join("etc")).unwrap(), NO_KERNEL),
         (|tree, out| symlink(out, tree.join("boot")).unwrap(), NO_KERNEL),

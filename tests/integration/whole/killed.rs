@@ -21,7 +21,9 @@ pub fn at_random_moments(seed: u64, count: usize, often: usize) {
     let folder = tempfile::tempdir().unwrap();
     let path = recipe(folder.path(), "tar", &archive("debian13"), "");
     let (alone, killed) = (folder.path().join("alone"), folder.path().join("killed"));
-    [&alone, &killed].into_iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    for folder in [&alone, &killed] {
+        std::fs::create_dir(folder).unwrap();
+    }
     let begun = Instant::now();
     let run = build(&alone, &path, &["-q"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -48,9 +50,9 @@ pub fn at_random_moments(seed: u64, count: usize, often: usize) {
             assert_eq!(sum(&killed), expected, "after {moment:?}");
             let left: Vec<String> = names(&killed).into_iter().filter(|name| name.starts_with('.')).collect();
             assert!(left.is_empty() && names(&killed.join("work")) == ["cache"], "{left:?}");
-            names(&killed).iter().filter(|name| *name != "work").for_each(|name| {
+            for name in names(&killed).iter().filter(|name| *name != "work") {
                 std::fs::remove_file(killed.join(name)).unwrap();
-            });
+            }
         }
     }
 }
@@ -71,7 +73,7 @@ pub fn signalled(mut child: Child, signal: &str) -> (Option<i32>, String) {
 /// Waits until the build's log has these words.
 pub fn until(work: &Path, words: &str) {
     let log = work.join("log");
-    for _ in 0..3000 {
+    for _ in 0..18_000 {
         if std::fs::read_to_string(&log).unwrap_or_default().contains(words) {
             return;
         }

@@ -63,11 +63,11 @@ mod tests {
         let (source, target) = (folder.path().join("tree"), folder.path().join("large"));
         fs::create_dir_all(source.join("usr/lib")).unwrap();
         fs::write(source.join("usr/lib/a b"), "x").unwrap();
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_500_000_000);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_mins(25_000_000);
         File::open(source.join("usr/lib")).unwrap().set_modified(time).unwrap();
         fs::write(folder.path().join("list"), "usr/lib/a b").unwrap();
         set_aside(&source, &folder.path().join("list"), &target).unwrap();
-        assert_eq!(fs::read(target.join("0")).unwrap(), b"x");
+        assert_eq!(fs::metadata(target.join("0")).unwrap().len(), 1);
         assert_eq!(fs::read_dir(source.join("usr/lib")).unwrap().count(), 0);
         assert_eq!(fs::metadata(source.join("usr/lib")).unwrap().modified().unwrap(), time);
     }

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 
-/// Bytes from which a file is large: in a Debian one file of ten, and three quarters of all bytes.
-const LARGE: u64 = 32 * 1024;
+/// Bytes from which a file is large: in a Debian two files of five, and nine tenths of all bytes.
+const LARGE: u64 = 8 * 1024;
 /// Bytes that are written before they are taken away.
 const BATCH: u64 = 32 * MIB;
 /// Bytes of what debugfs says of a batch, which repeats its script.
