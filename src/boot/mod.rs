@@ -14,5 +14,4 @@ mod start;
 mod trial;
 
 pub use order::Order;
-pub use outcome::Statics;
 pub use trial::{Stage, prove};

@@ -1,12 +1,13 @@
 //! What is to be proved of which image, in which machine.
 
 use super::machine::firmware::{self, Uefi};
-use super::machine::{Accel, Flavor, Machine, Network, Wiring, models, print};
+use super::machine::{Accel, Firmware, Flavor, Machine, Network, Wiring, models, print};
 use super::outcome::Statics;
 use super::proof::{Needs, Proof};
 use super::qemu::{OVERLAY, Program, Wish, network};
 use crate::error::{Error, Result};
 use crate::guest::Guest;
+use crate::verdict::Options;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,8 +21,8 @@ pub struct Order<'a> {
     pub image: PathBuf,
     /// What was found in it.
     pub guest: &'a Guest,
-    /// What the checks say of it.
-    pub statics: Statics,
+    /// By what the checks judge it.
+    pub options: &'a Options,
     /// What the machine is made of, in Glance's spelling.
     pub properties: BTreeMap<String, String>,
     /// What the flavor gives.
@@ -46,6 +47,8 @@ pub(super) struct Place {
     /// The first to take, then the one for a second try.
     pub(super) cpus: Vec<String>,
     pub(super) machine: Machine,
+    /// What the checks say of the image, as this machine starts it.
+    pub(super) statics: Statics,
     pub(super) base: PathBuf,
     pub(super) format: &'static str,
     pub(super) virtual_size: u64,
@@ -85,8 +88,22 @@ impl Order<'_> {
         remarks.extend(machine.notes.iter().map(|note| format!("{}: {}", note.about, note.says)));
         let one_queue = tap.err().filter(|_| has_many);
         let firmware = firmware::find(machine.promises.firmware, machine.chipset, None)?;
-        let mut place =
-            Place { program, accel, cpus, machine, base, format, virtual_size, network, firmware, one_queue, remarks };
+        let started_by = if machine.promises.firmware == Firmware::Bios { "bios" } else { "uefi" };
+        let statics = Statics::of(self.guest, self.options, started_by);
+        let mut place = Place {
+            program,
+            accel,
+            cpus,
+            machine,
+            statics,
+            base,
+            format,
+            virtual_size,
+            network,
+            firmware,
+            one_queue,
+            remarks,
+        };
         let shortfalls = place.machine.shortfalls(&place.wiring(Path::new("/"), 0));
         place.remarks.extend(shortfalls.iter().map(|note| format!("{}: {}", note.about, note.says)));
         Ok(place)

@@ -1,36 +1,46 @@
 //! Proofs beside verdicts → what contradicts what, and what it comes to.
 
 use super::proof::{Proof, Standing, is_two_way};
+use crate::fact::Fact;
 use crate::guest::Guest;
 use crate::report::proofs::{self, Disagreement};
-use crate::verdict::check::CHECKS;
+use crate::verdict::check::{CHECKS, Check};
 use crate::verdict::{Judgement, Options, Outcome, Verdict, Word};
+
+/// The check that asks whether some firmware starts an entry.
+const STARTS: &str = "boot-entry-resolves";
 
 /// What every check says of an image, as far as a start of it goes.
 #[derive(Clone, Debug)]
-pub struct Statics(Vec<(&'static str, Word)>);
+pub(super) struct Statics(Vec<(&'static str, Word)>);
 
 impl Statics {
-    /// Judges the image by every check.
-    pub fn of(guest: &Guest, options: &Options) -> Self {
+    /// Judges the image by every check, as this firmware starts it: `bios` or `uefi`.
+    pub(super) fn of(guest: &Guest, options: &Options, firmware: &str) -> Self {
+        let seen = seen_by(guest, firmware);
+        let does_not_start = |id: &str| seen.is_none() && id == STARTS;
+        let guest = seen.as_ref().unwrap_or(guest);
         let entries = guest.boot_entries.known().map(|entries| entries.items.as_slice()).unwrap_or_default();
         let defaults: Vec<&str> = entries
             .iter()
-            .filter(|entry| entry.is_default == crate::fact::Fact::Known(true))
+            .filter(|entry| entry.is_default == Fact::Known(true))
             .map(|entry| entry.id.as_str())
             .collect();
-        let row =
-            |check: &'static crate::verdict::check::Check| (check.id, word(&check.judge(guest, options), &defaults));
+        let row = |check: &'static Check| {
+            let says =
+                if does_not_start(check.id) { Word::Fail } else { word(&check.judge(guest, options), &defaults) };
+            (check.id, says)
+        };
         Self(CHECKS.iter().map(row).collect())
     }
 
     /// What this check says.
-    pub fn word(&self, check: &str) -> Word {
+    pub(super) fn word(&self, check: &str) -> Word {
         self.0.iter().find(|(id, _)| *id == check).map_or(Word::Unknown, |(_, word)| *word)
     }
 
     /// The checks that a proof decides where the root disk is reached by `driver`, with what they say.
-    pub fn decided(&self, proof: &Proof, driver: &str) -> Vec<(&'static str, Word)> {
+    pub(super) fn decided(&self, proof: &Proof, driver: &str) -> Vec<(&'static str, Word)> {
         let is_here = |check: &&&'static str| match **check {
             "initrd-virtio-scsi" => driver == "virtio-scsi-pci",
             "initrd-virtio-blk" => driver == "virtio-blk-pci",
@@ -38,6 +48,22 @@ impl Statics {
         };
         proof.decides.iter().filter(is_here).map(|check| (*check, self.word(check))).collect()
     }
+}
+
+/// The image without the boot entries that another firmware alone reaches: an image may start by UEFI and not by BIOS.
+/// Where there are others alone, `None`: nothing starts.
+fn seen_by(guest: &Guest, firmware: &str) -> Option<Guest> {
+    let mut guest = guest.clone();
+    if let Fact::Known(entries) = &mut guest.boot_entries
+        && !entries.items.is_empty()
+    {
+        let is_reached = |names: &Vec<String>| names.iter().any(|name| name == firmware);
+        entries.items.retain(|entry| entry.firmware.known().is_none_or(is_reached));
+        if entries.items.is_empty() && entries.gaps.is_empty() {
+            return None;
+        }
+    }
+    Some(guest)
 }
 
 /// A lighter fault keeps the promise; of boot entries only the defaults start, and one of them may be sound.
@@ -135,6 +161,19 @@ mod tests {
             assert_eq!(found.iter().map(|one| one.check).collect::<Vec<_>>(), expected, "{rows:?}");
             assert_eq!(outcome(&rows, &found), result, "{rows:?}");
         }
+    }
+
+    #[test]
+    fn an_entry_of_another_firmware_does_not_start() {
+        let healthy = include_bytes!("../../fixtures/guests/healthy.json");
+        let mut guest: Guest = serde_json::from_slice(healthy).unwrap();
+        let options = Options::default();
+        let says =
+            |guest: &Guest| ["bios", "uefi"].map(|by| Statics::of(guest, &options, by).word("boot-entry-resolves"));
+        assert_eq!(says(&guest), [Word::Pass, Word::Pass]);
+        let Fact::Known(entries) = &mut guest.boot_entries else { panic!("no entries") };
+        entries.items.iter_mut().for_each(|entry| entry.firmware = Fact::Known(vec!["uefi".to_owned()]));
+        assert_eq!(says(&guest), [Word::Fail, Word::Pass]);
     }
 
     #[test]

@@ -101,7 +101,7 @@ fn attempt_once(
         stopped(order, place, &failure, trial);
         failure.kind != Kind::Guest
     } else {
-        let terms = place.terms(order);
+        let terms = place.terms();
         let mut session = Session::new(&mut live, start.agent, terms, order.guest, &seed);
         let is_sound = proved(order, place, &mut session, trial, tell);
         keep_transcript(order, &session)?;
@@ -125,7 +125,7 @@ fn keep_transcript(order: &Order<'_>, session: &Session<'_>) -> Result<()> {
 /// The rows of a guest that did not come up.
 fn stopped(order: &Order<'_>, place: &Place, failure: &Failure, trial: &mut Trial) {
     for proof in &order.proofs {
-        let decides = order.statics.decided(proof, place.machine.promises.root_driver);
+        let decides = place.statics.decided(proof, place.machine.promises.root_driver);
         let is_its_own = match failure.kind {
             Kind::Root => ["boots-to-login", "root-on-bus"].contains(&proof.id),
             Kind::Other => proof.id == "boots-to-login",
@@ -165,7 +165,7 @@ fn proved(
             None => proof.run(session),
         };
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let decides = order.statics.decided(proof, place.machine.promises.root_driver);
+        let decides = place.statics.decided(proof, place.machine.promises.root_driver);
         trial.proofs.push(row(proof, decides, standing, millis));
         // A guest that oopsed and shows what was promised all the same has shown it.
         let is_open = trial.proofs.last().is_some_and(|row| row.standing != proofs::Standing::Proved);
@@ -188,7 +188,7 @@ fn needs_start(proof: &Proof, session: &Session<'_>) -> bool {
 
 impl Place {
     /// What this trial holds the guest to.
-    fn terms(&self, order: &Order<'_>) -> Terms {
+    fn terms(&self) -> Terms {
         let promises = &self.machine.promises;
         Terms {
             root_driver: promises.root_driver,
@@ -197,7 +197,7 @@ impl Place {
             queues: (promises.queues > 1).then_some(promises.queues),
             one_queue: self.one_queue.clone(),
             admin: promises.admin_user.clone(),
-            sshd: order.statics.word("sshd-enabled") == Word::Pass,
+            sshd: self.statics.word("sshd-enabled") == Word::Pass,
             is_slow: self.is_translated(),
         }
     }

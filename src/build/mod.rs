@@ -32,6 +32,8 @@ const COMMAND: &str = "inside";
 const ENTER: &str = "enter";
 /// Mounts what a tree may expect and becomes a program of the host: the same.
 const FURNISH: &str = "furnish";
+/// Takes large files out of a folder: the folder, the file that lists them, where they go.
+const ASIDE: &str = "aside";
 /// Carries out a stage: the tree, and the file that has the stage as JSON.
 const APPLY: &str = "apply";
 
@@ -46,6 +48,9 @@ pub fn inside(words: &[OsString]) -> Result<u8> {
         }
         [what, tree, program, arguments @ ..] if what == FURNISH => {
             Err(workshop::furnished(Path::new(tree), program, arguments))
+        }
+        [what, folder, list, target] if what == ASIDE => {
+            disk::filesystem::set_aside(Path::new(folder), Path::new(list), Path::new(target)).map(|()| 0)
         }
         [what, tree, request] if what == APPLY => tree::serve(Path::new(tree), Path::new(request)).map(|()| 0),
         _ => Err(Error::corrupt("inside", "expected what to do; this command is the program's own")),

@@ -56,7 +56,7 @@ pub fn make(build: &Build<'_>) -> Result<PathBuf> {
         }
         (build.progress)(index, Event::Begins);
         let key = keys.as_ref().and_then(|keys| keys.get(index)).cloned();
-        let step = Step { key: key.clone().unwrap_or_default(), changes_tree: stage.changes_tree() };
+        let step = Step { key: key.clone().unwrap_or_default(), uses_up: stage.uses_up() };
         state.running = Some(step.clone());
         state.write(build.shop.folder())?;
         run(stage, build.shop)?;
@@ -88,7 +88,7 @@ fn begin(build: &Build<'_>, keys: Option<&[String]>) -> Result<(usize, State)> {
     match (build.cache.map(Cache), first) {
         (Some(cache), Some(key)) if cache.has(key) => {
             cache.restore(key, build.shop)?;
-            let state = State { done: vec![Step { key: key.clone(), changes_tree: true }], running: None };
+            let state = State { done: vec![Step { key: key.clone(), uses_up: true }], running: None };
             state.write(folder)?;
             Ok((1, state))
         }
@@ -158,14 +158,16 @@ fn programs(plan: &Plan) -> Vec<&'static str> {
             Stage::Filesystem(options) => {
                 for made in &options.filesystems {
                     names.extend(match made.filesystem {
-                        FileSystemType::Ext4 => ["mke2fs"].as_slice(),
+                        FileSystemType::Ext4 => ["mke2fs", "debugfs"].as_slice(),
                         FileSystemType::Xfs => &["mkfs.xfs", "xfs_db"],
                         FileSystemType::Btrfs => &["mkfs.btrfs"],
                         FileSystemType::Vfat => &["mkfs.vfat", "mmd", "mcopy"],
                     });
                 }
             }
-            Stage::Image(options) if options.format == image::Format::Qcow2 => names.push("qemu-img"),
+            Stage::Image(options) if options.format == image::Format::Qcow2 => {
+                names.extend(["qemu-img", "qemu-nbd"]);
+            }
             _ => {}
         }
     }

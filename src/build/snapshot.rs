@@ -92,7 +92,9 @@ fn archive(shop: &Workshop, what: &str, file: &Path) -> Command {
     let mut tar = shop.inside("tar");
     tar.arg(what).arg("--file").arg(file).arg("--directory").arg(shop.tree()).arg("--numeric-owner");
     if find("zstd").is_some() {
-        tar.arg("--use-compress-program=zstd -T0 -1");
+        // 27 is the largest window that is read back without being told. Both take a quarter off, and it counts: this
+        // stands there while the disk becomes the image.
+        tar.arg("--use-compress-program=zstd -T0 -9 --long=27");
     }
     // Under fakeroot a file loses its type with its capability.
     if shop.mode() != Mode::Fakechroot {

@@ -30,8 +30,8 @@ pub(super) struct State {
 pub(super) struct Step {
     /// Its key.
     pub(super) key: String,
-    /// Whether it writes into the tree.
-    pub(super) changes_tree: bool,
+    /// Whether it writes into what it works on or takes it away, so that half of it leaves nothing to go on from.
+    pub(super) uses_up: bool,
 }
 
 /// A key for each stage: what it does and all that was done before it. Without one, nothing can be known by its options.
@@ -70,12 +70,12 @@ impl State {
         fs::write(&part, text).and_then(|()| fs::rename(&part, folder.join(NAME))).map_err(failed)
     }
 
-    /// The stage to begin with, where the work folder can be used as it is; `None` where the tree has been changed by
-    /// what this plan does not do, or by half of a stage.
+    /// The stage to begin with, where the work folder can be used as it is; `None` where what is there has been changed
+    /// by what this plan does not do, or by half of a stage.
     pub(super) fn resume(&self, plan: &Plan, keys: &[String], folder: &Path) -> Option<usize> {
         let same = self.done.iter().zip(keys).take_while(|(done, key)| done.key == **key).count();
         let mut others = self.done.iter().skip(same).chain(&self.running);
-        if same == 0 || others.any(|step| step.changes_tree) {
+        if same == 0 || others.any(|step| step.uses_up) {
             return None;
         }
         // What an earlier run no longer needed is gone.
@@ -85,7 +85,7 @@ impl State {
                 Stage::Disk(_) => folder.join(place::FILESYSTEMS).exists(),
                 Stage::Image(_) => folder.join(place::DISK).exists(),
                 Stage::Check(_) | Stage::Result(_) => folder.join(place::IMAGE).exists(),
-                _ => true,
+                _ => folder.join(place::TREE).exists(),
             };
             if is_there {
                 break;
@@ -97,12 +97,9 @@ impl State {
 }
 
 impl Stage {
-    /// Whether it writes into the tree, so that half of it spoils the tree.
-    pub(super) fn changes_tree(&self) -> bool {
-        !matches!(
-            self,
-            Self::Kernel(_) | Self::Filesystem(_) | Self::Disk(_) | Self::Image(_) | Self::Check(_) | Self::Result(_)
-        )
+    /// As in [`Step::uses_up`]: the tree becomes file systems, these the disk, and it the image, so that nothing stands there twice.
+    pub(super) fn uses_up(&self) -> bool {
+        !matches!(self, Self::Kernel(_) | Self::Check(_) | Self::Result(_))
     }
 
     /// Its name, as the plan has it.
@@ -161,19 +158,24 @@ mod tests {
     #[test]
     fn a_build_goes_on_only_where_the_tree_is_its_own() {
         let folder = std::env::temp_dir().join(format!("bootworthy-state-{}", std::process::id()));
-        fs::create_dir_all(folder.join(place::FILESYSTEMS)).unwrap();
+        for name in [place::TREE, place::FILESYSTEMS] {
+            fs::create_dir_all(folder.join(name)).unwrap();
+        }
         let plan = plan();
         let keys = keys(&plan, Mode::Root).unwrap();
-        let step = |index: usize| Step { key: keys[index].clone(), changes_tree: index < 2 };
-        let other = |changes_tree| Step { key: "other".to_owned(), changes_tree };
+        let step = |index: usize| Step { key: keys[index].clone(), uses_up: true };
+        let other = |uses_up| Step { key: "other".to_owned(), uses_up };
         for (done, running, expected) in [
             (vec![], None, None),
             (vec![step(0)], None, Some(1)),
             (vec![step(0)], Some(step(1)), None),
-            (vec![step(0), step(1)], Some(step(2)), Some(2)),
-            (vec![step(0), step(1), step(2)], Some(step(3)), Some(3)),
+            (vec![step(0), step(1)], None, Some(2)),
+            (vec![step(0), step(1)], Some(step(2)), None),
+            (vec![step(0), step(1), step(2)], None, Some(3)),
+            (vec![step(0), step(1), step(2)], Some(step(3)), None),
             (vec![step(0), step(1), other(true)], None, None),
             (vec![step(0), step(1), other(false)], None, Some(2)),
+            (vec![step(0), step(1), step(2), step(3)], Some(step(4)), None),
             (vec![other(true)], None, None),
             // The disk is gone, the file systems are there.
             (vec![step(0), step(1), step(2), step(3)], None, Some(3)),
@@ -183,6 +185,14 @@ mod tests {
             state.write(&folder).unwrap();
             assert_eq!(State::read(&folder), state);
         }
+        // The tree has become file systems, and these the disk, which became the image: it is gone, too.
+        for name in [place::FILESYSTEMS, place::TREE] {
+            fs::remove_dir(folder.join(name)).unwrap();
+        }
+        let state = State { done: (0..4).map(step).collect(), running: None };
+        assert_eq!(state.resume(&plan, &keys, &folder), None);
+        fs::write(folder.join(place::DISK), "").unwrap();
+        assert_eq!(state.resume(&plan, &keys, &folder), Some(4));
         fs::write(folder.join(NAME), "{").unwrap();
         assert_eq!(State::read(&folder), State::default());
         fs::remove_dir_all(&folder).unwrap();

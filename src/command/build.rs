@@ -10,8 +10,10 @@ use crate::build::workshop::{Mode, Options, Workshop};
 use crate::build::{self, Build, Plan, Stage, Wanted, check};
 use crate::error::Error;
 use crate::report::{self, Style, Verbosity};
+use crate::verdict::feature::FEATURES;
 use crate::verdict::{Outcome, Report, exit_code};
 use clap::builder::PossibleValuesParser;
+use rustix::fs::Access;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -75,6 +77,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     place(target)?;
+    if !args.locked {
+        place(&args.lock_path(&recipe))?;
+    }
     let input = building::fix_input(&mut plan, &recipe).map_err(refused)?;
     let digest = args.recipe_digest(&recipe)?;
     let work = building::work(args.work.as_deref()).map_err(|error| Usage(error.to_string()))?;
@@ -101,7 +106,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         packages: &lock.package,
         source_date_epoch: plan.source_date_epoch,
         manifests: &paths,
-        lock: (args.lock_path(&recipe), lock.write()?),
+        lock: if args.locked { None } else { Some((args.lock_path(&recipe), lock.write()?)) },
     };
     finish(args, &plan, &shop, &finished)
 }
@@ -148,7 +153,14 @@ impl Args {
     }
 
     fn recipe_digest(&self, recipe: &Recipe) -> anyhow::Result<String> {
-        let wanted = Wanted { recipe, folder: folder(&self.recipe), lock: None, source_date_epoch: 0, manifests: &[] };
+        let wanted = Wanted {
+            recipe,
+            features: FEATURES,
+            folder: folder(&self.recipe),
+            lock: None,
+            source_date_epoch: 0,
+            manifests: &[],
+        };
         Ok(lock::recipe_digest(&build::make_plan(&wanted).map_err(refused)?)?)
     }
 
@@ -157,7 +169,7 @@ impl Args {
         let formats = if formats.is_empty() { vec!["json".to_owned()] } else { formats };
         let source_date_epoch = building::epoch()?;
         let folder = folder(&self.recipe);
-        build::make_plan(&Wanted { recipe, folder, lock, source_date_epoch, manifests: &formats })
+        build::make_plan(&Wanted { recipe, features: FEATURES, folder, lock, source_date_epoch, manifests: &formats })
     }
 
     fn shop(&self, plan: &Plan, work: &Path, watch: &Watch) -> anyhow::Result<Workshop> {
@@ -245,8 +257,10 @@ fn place(path: &Path) -> Result<(), Usage> {
     if path.is_dir() {
         return Err(Usage(format!("{shown}: it is a directory, a file is expected")));
     }
-    if folder(path).is_dir() {
-        return Ok(());
+    let folder = folder(path);
+    if !folder.is_dir() {
+        return Err(Usage(format!("{shown}: there is no directory {}", images::shown(folder))));
     }
-    Err(Usage(format!("{shown}: there is no directory {}", images::shown(folder(path)))))
+    let writable = rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK);
+    writable.map_err(|error| Usage(format!("{shown}: you cannot write into {}: {error}", images::shown(folder))))
 }

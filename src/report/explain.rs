@@ -88,17 +88,23 @@ pub fn page(name: &str) -> Result<Page, NotKnown> {
 /// # Errors
 /// As [`page`].
 pub fn explain(name: &str) -> Result<String, NotKnown> {
-    let page = page(name)?;
-    let mut text = format!("{}: {}\n", page.name, page.summary);
-    for part in &page.parts {
-        let paragraph = if part.text.is_empty() { String::new() } else { format!(" {}", part.text) };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "\n{}:{paragraph}", part.head);
-        for (name, row) in &part.rows {
-            let _ = writeln!(text, "  {name}: {row}");
+    page(name).map(|page| page.text())
+}
+
+impl Page {
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}: {}\n", self.name, self.summary);
+        for part in &self.parts {
+            let paragraph = if part.text.is_empty() { String::new() } else { format!(" {}", part.text) };
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "\n{}:{paragraph}", part.head);
+            for (name, row) in &part.rows {
+                let _ = writeln!(text, "  {name}: {row}");
+            }
         }
+        text
     }
-    Ok(text)
 }
 
 pub(super) fn part(head: impl Into<String>, text: impl Into<String>) -> Part {

@@ -1,12 +1,49 @@
 //! A machine as the program makes it, on a disk of a test.
 
-use crate::common::{bootworthy, image, program, qemu, tool};
+use crate::common::{bootworthy, command, image, program, qemu, tool};
 use bootworthy::boot::console::Console;
 use bootworthy::boot::machine::{Accel, Flavor, Machine, Network, SERIAL, Wiring, models};
 use bootworthy::boot::qemu::{Folder, OVERLAY, Program, Running, create_overlay};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// A machine takes all the processors that there are.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Boots a disk by the command, with all that the tests' own QEMU gives; its report.
+pub fn boot(disk: &Path, args: &[&str]) -> Value {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = written(disk);
+    let mut command = command();
+    for variable in ["PATH", "BOOTWORTHY_QEMU", "HOME"] {
+        command.envs(std::env::var_os(variable).map(|value| (variable, value)));
+    }
+    command.args(["boot", "--accel", "tcg", "--format", "json", "--timeout", "1800"]).args(args).arg(disk);
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    eprintln!("{args:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let code = match report["result"].as_str().unwrap() {
+        "fit" => 0,
+        "unfit" => 1,
+        _ => 3,
+    };
+    assert_eq!(output.status.code(), Some(code));
+    assert_eq!(written(disk), before, "the image is never written to");
+    report
+}
+
+fn written(path: &Path) -> (SystemTime, u64) {
+    let found = path.metadata().unwrap();
+    (found.modified().unwrap(), found.len())
+}
+
+/// The row of a proof in a report.
+pub fn proof<'a>(report: &'a Value, id: &str) -> &'a Value {
+    report["proofs"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("no {id}"))
+}
 
 /// A running guest and what it says.
 pub struct Started {

@@ -28,7 +28,7 @@ for component in json.loads(text)['components']:
         assert purl.to_string() == component['purl'], (purl.to_string(), component['purl'])
 ";
 
-fn build(folder: &Path, recipe: &str, more: &[&str]) -> Duration {
+fn command_of(folder: &Path, recipe: &str, more: &[&str]) -> Command {
     let image = folder.join("disk.qcow2");
     let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("recipes/{recipe}.toml"));
     let mut command = command();
@@ -36,11 +36,16 @@ fn build(folder: &Path, recipe: &str, more: &[&str]) -> Duration {
     for name in ["PATH", "HOME", "http_proxy", "https_proxy", "no_proxy"] {
         command.envs(std::env::var_os(name).map(|value| (name, value)));
     }
+    command
+}
+
+fn build(folder: &Path, recipe: &str, more: &[&str]) -> Duration {
+    let mut command = command_of(folder, recipe, more);
     let begun = Instant::now();
     let output = command.output().unwrap();
     let took = begun.elapsed();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    eprintln!("{}: {} s", image.display(), took.as_secs());
+    eprintln!("{recipe} in {}: {} s", folder.display(), took.as_secs());
     took
 }
 
@@ -77,7 +82,7 @@ fn stands(folder: &Path, recipe: &str) {
 /// A whole build of each shipped recipe, and the same again from its lock in another folder: every byte is the same.
 #[test]
 fn shipped_recipes_become_images_twice() {
-    for recipe in ["debian-12", "debian-13", "debian-13-xfs-uefi"] {
+    for recipe in ["debian-12", "debian-13"] {
         let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let took = build(first.path(), recipe, &[]);
         assert!(took <= PATIENCE, "{recipe} took {} s", took.as_secs());
@@ -87,4 +92,17 @@ fn shipped_recipes_become_images_twice() {
         let sum = |folder: &Path| fs::read_to_string(folder.join("disk.qcow2.sha256")).unwrap();
         assert_eq!(sum(first.path()), sum(second.path()), "{recipe}");
     }
+}
+
+/// XFS is made and not read yet: what cannot be judged does not get its name, and says so.
+#[test]
+fn an_image_on_xfs_is_made_and_not_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command_of(folder.path(), "debian-13-xfs-uefi", &[]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("xfs: this version does not read it") && said.contains("left: "), "{said}");
+    assert!(
+        folder.path().join("work/debian-13-xfs-uefi/image").is_file() && !folder.path().join("disk.qcow2").exists()
+    );
 }

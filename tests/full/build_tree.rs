@@ -25,6 +25,7 @@ fn options(packages: &[&str]) -> engine::Options {
         variant: Some("apt".into()),
         packages: packages.iter().map(|name| (*name).to_owned()).collect(),
         input: None,
+        most: None,
         input_sha256: None,
         locked: vec![],
         source_date_epoch: 1_700_000_000,

@@ -4,13 +4,17 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
 
 mod boot;
+mod boot_broken;
 mod boot_console;
 mod boot_machine;
 mod boot_network;
 mod boot_proofs;
+mod boot_watchdog;
 mod build;
 mod build_disk;
+mod build_failing;
 mod build_image;
+mod build_kills;
 mod build_tree;
 #[path = "../oracles/mod.rs"]
 mod cases;
@@ -27,3 +31,5 @@ mod sheet;
 mod table;
 #[path = "../integration/variants/mod.rs"]
 mod variants;
+#[path = "../integration/whole/mod.rs"]
+mod whole;

@@ -15,6 +15,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -48,6 +49,8 @@ echo menu >boot/grub/grub.cfg
 find . -exec touch -h -d @1600000000 {} +
 touch -d @1234567890 etc/shadow; touch -d @2000000000 etc/empty
 "#;
+/// What is compared with after the tree has become a file system.
+const COPY: &str = "cp -a tree copy";
 /// Names that only ext4 takes from every mkfs.
 const ODD_NAMES: &str = r#"
 cd tree/etc && : >"a b" && : >'quo"te'"'" && : >"$(printf 'new\nline')" && : >'$' && : >:colon && ln -s "tar get" odd
@@ -203,15 +206,20 @@ fn ext4_is_the_tree() {
         let build = Build::new(name, mode);
         build.sh(TREE);
         build.sh(ODD_NAMES);
+        let expected = build.expected("tree");
         build.filesystems(&[wish(Ext4, 64, "/")]).unwrap();
+        assert!(!build.shop.tree().exists(), "nothing stands there twice");
         let image = build.path("filesystems/root.img");
         tool("e2fsck", ["-fn", image.to_str().unwrap()]);
         let mut found = found(bytes(&image));
         assert_eq!(found.remove("/lost+found").as_deref(), Some("d 700 "));
-        assert_eq!(found, build.expected("tree"), "{mode:?}");
+        assert_eq!(found, expected, "{mode:?}");
         for (path, says) in [
             ("/etc/shadow", &["User:     0   Group:    42", "Links: 2", "mtime: 0x499602d2", "atime: 0x499602d2"][..]),
             ("/usr/bin/wall", &["Group:     5", "Mode:  02755"]),
+            // A large file, and the folder that it left before it was written.
+            ("/usr/bin/su", &["User:     0   Group:     0", "Mode:  04755", "mtime: 0x5f5e1000", "crtime: 0x5f5e1000"]),
+            ("/usr/bin", &["mtime: 0x5f5e1000"]),
             ("/home/u", &["User:  1000   Group:  1000", "crtime: 0x5f5e1000", "ctime: 0x5f5e1000"]),
             ("/etc/empty", &["mtime: 0x6553f100", "ctime: 0x6553f100"]),
             ("/usr/lib/sparse", &["Size: 9437184", "Blockcount: 8"]),
@@ -229,7 +237,8 @@ fn ext4_is_the_tree() {
 fn ext4_keeps_extended_attributes() {
     let build = Build::new("work", mode());
     // cap_net_raw+ep, as iputils-ping has it (linux/capability.h, vfs_cap_data revision 2).
-    let script = "mkdir tree && : >tree/ping && python3 -c \"import os; \
+    // Large, so that debugfs would write it if it had none.
+    let script = "mkdir tree && head -c 90000 /dev/zero | tr '\\0' x >tree/ping && python3 -c \"import os; \
         os.setxattr('tree/ping', 'security.capability', bytes.fromhex('0100000200200000000000000000000000000000'))\"";
     build.sh(script);
     build.filesystems(&[wish(Ext4, 16, "/")]).unwrap();
@@ -242,7 +251,7 @@ fn what_does_not_fit_is_refused_with_both_sizes() {
     let build = Build::new("work", mode());
     build.sh("mkdir tree && head -c 20M /dev/urandom >tree/large && i=0; \
         while [ $i -lt 3000 ]; do : >tree/$i; i=$((i + 1)); done");
-    for (filesystem, size) in [(Ext4, 16), (Ext4, 22), (Vfat, 10)] {
+    for (filesystem, size) in [(Ext4, 16), (Vfat, 10), (Ext4, 22)] {
         let error = build.filesystems(&[wish(filesystem, size, "/")]).unwrap_err();
         let says = ["the files of / take 21 MiB".to_owned(), format!("fit {size} MiB"), "too-large".to_owned()];
         let said = format!("{error} {}", serde_json::to_string(&error.kind).unwrap());
@@ -254,9 +263,10 @@ fn what_does_not_fit_is_refused_with_both_sizes() {
 }
 
 /// GPT, ESP, BIOS core and root on one disk, numbered as Debian's; `seconds` apart and in another folder the same bytes.
-fn disk(name: &str) -> (Build, PathBuf) {
+fn disk(name: &str, before: impl FnOnce(&Build)) -> (Build, PathBuf) {
     let build = Build::new(name, mode());
     build.sh(TREE);
+    before(&build);
     build.filesystems(&[wish(Vfat, 40, "/boot/efi"), wish(Ext4, 64, "/")]).unwrap();
     let loader = build.path("loader");
     std::fs::create_dir(&loader).unwrap();
@@ -282,7 +292,9 @@ fn disk(name: &str) -> (Build, PathBuf) {
 
 #[test]
 fn a_disk_is_read_alike_by_everyone() {
-    let (build, disk) = disk("work");
+    let mut trees = (BTreeMap::new(), BTreeMap::new());
+    let (build, disk) = disk("work", |build| trees = (build.expected("tree"), build.expected("tree/boot/efi")));
+    let (mut tree, boot) = trees;
     let name = disk.to_str().unwrap();
     let scan = volume::scan(&bytes(&disk), &Limits::default()).unwrap();
     assert!(scan.flaws.items.is_empty() && scan.flaws.gaps.is_empty(), "{:?}", scan.flaws);
@@ -309,26 +321,31 @@ fn a_disk_is_read_alike_by_everyone() {
     let part = |start: u64, size: u64| Arc::new(Window::new(bytes(&disk), start * MIB, size * MIB)) as Bytes;
     let mut root = found(part(42, 64));
     root.remove("/lost+found");
-    let mut tree = build.expected("tree");
     // The ESP is another file system: its folder is empty here.
     tree.retain(|path, _| !path.starts_with("/boot/efi/"));
     assert_eq!(root, tree);
     let esp: Vec<(String, String)> = found(part(2, 40)).into_iter().filter(|(_, row)| row.starts_with('f')).collect();
-    let expected = build.expected("tree/boot/efi").into_iter().filter(|(_, row)| row.starts_with('f'));
+    let expected = boot.into_iter().filter(|(_, row)| row.starts_with('f'));
     let sums = |rows: Vec<(String, String)>| -> Vec<(String, String)> {
         rows.into_iter().map(|(path, row)| (path, row.rsplit(' ').next().unwrap().to_owned())).collect()
     };
     assert_eq!(sums(esp), sums(expected.collect()));
-    tool("fsck.vfat", ["-n", build.path("filesystems/esp.img").to_str().unwrap()]);
-    assert!(!build.path("held").exists());
+    let esp = build.path("esp.img");
+    tool(
+        "dd",
+        [format!("if={name}"), format!("of={}", esp.display()), "bs=1M".into(), "skip=2".into(), "count=40".into()],
+    );
+    tool("fsck.vfat", ["-n", esp.to_str().unwrap()]);
+    let left = std::fs::read_dir(build.path("filesystems")).unwrap().count();
+    assert!(left == 0 && !build.shop.tree().exists(), "nothing stands there twice");
     let code = std::fs::read(&disk).unwrap();
     assert_eq!((&code[0x5c..0x64], &code[510..512]), (&2048_u64.to_le_bytes()[..], &[0x55, 0xaa][..]));
 }
 
 #[test]
 fn twice_is_the_same_in_another_folder() {
-    let (first, disk_1) = disk("work");
-    let (second, disk_2) = disk("another folder");
+    let (first, disk_1) = disk("work", |_| {});
+    let (second, disk_2) = disk("another folder", |_| {});
     assert_eq!(sum(&disk_1), sum(&disk_2));
     for (format, compression) in [
         (Format::Raw, None),
@@ -338,6 +355,8 @@ fn twice_is_the_same_in_another_folder() {
     ] {
         let options = image_stage::Options { format, compression };
         let sums = [&first, &second].map(|build| {
+            // The disk becomes the image.
+            build.sh("[ -e kept.raw ] || mv disk.raw kept.raw; cp --sparse=always kept.raw disk.raw");
             image_stage::run(&options, &build.shop).unwrap();
             sum(&build.path("image"))
         });
@@ -348,7 +367,24 @@ fn twice_is_the_same_in_another_folder() {
             "qemu-img",
             ["convert", "-f", format, "-O", "raw", second.path("image").to_str().unwrap(), raw.to_str().unwrap()],
         );
-        assert_eq!(sum(&raw), sum(&disk_1), "{options:?}");
+        assert_eq!(sum(&raw), sum(&first.path("kept.raw")), "{options:?}");
+        let image = second.path("image");
+        let allocated = |path: &Path| path.metadata().unwrap().blocks();
+        assert!(allocated(&disk_2) == 0 || format == "raw", "the disk has left");
+        if format == "qcow2" {
+            tool("qemu-img", ["check", "-q", image.to_str().unwrap()]);
+            let whole = second.path("whole.qcow2");
+            let kind =
+                compression.map_or("", |kind| if kind == Compression::Zstd { ",compression_type=zstd" } else { "" });
+            let mut words = vec!["convert".to_owned(), "-o".into(), format!("compat=1.1{kind}")];
+            words.extend(compression.map(|_| "-c".to_owned()));
+            words.extend(["-f", "raw", "-O", "qcow2"].map(str::to_owned));
+            words.extend([second.path("kept.raw"), whole.clone()].map(|path| path.display().to_string()));
+            tool("qemu-img", words);
+            // As large as what qemu-img makes at once, but for the places of its tables.
+            let [ours, theirs] = [&image, &whole].map(|path| path.metadata().unwrap().len());
+            assert!(ours <= theirs + 4 * 65_536, "{ours} {theirs}");
+        }
     }
 }
 
@@ -363,6 +399,7 @@ fn xfs_is_the_tree_but_for_what_a_prototype_cannot_say() {
     for name in ["work", "another folder"] {
         let build = Build::new(name, mode());
         build.sh(TREE);
+        build.sh(COPY);
         build.filesystems(&[wish(Xfs, 320, "/")]).unwrap();
         let image = build.path("filesystems/root.img");
         tool("xfs_repair", ["-n", "-f", image.to_str().unwrap()]);
@@ -386,7 +423,7 @@ fn xfs_is_the_tree_but_for_what_a_prototype_cannot_say() {
         ] {
             assert!(db(request).contains(says), "{request}: {}", db(request));
         }
-        let tree = build.shop.tree();
+        let tree = build.path("copy");
         let files =
             ["/usr/bin/su", "/usr/lib/sparse", "/etc/shadow.link", "/usr/lib/deep/er/a-file-of-a-large-folder-399"];
         for path in files {
@@ -417,10 +454,11 @@ fn xfs_refuses_names_that_it_cannot_write() {
 fn btrfs_is_the_tree() {
     let build = Build::new("work", mode());
     build.sh(TREE);
+    build.sh(COPY);
     build.filesystems(&[wish(Btrfs, 256, "/")]).unwrap();
     let image = build.path("filesystems/root.img");
     tool("btrfs", ["check", "--readonly", image.to_str().unwrap()]);
-    let tree = build.shop.tree();
+    let tree = build.path("copy");
     for path in ["/usr/bin/su", "/usr/lib/sparse", "/etc/shadow"] {
         let expected =
             build.shop.output("test", build.shop.inside("cat").arg(tree.join(&path[1..])), 64 * MIB).unwrap();
@@ -428,17 +466,26 @@ fn btrfs_is_the_tree() {
     }
 }
 
-/// A run that was killed while folders were held apart leaves them to the next one.
+/// A link in the tree on the way to a mount point would lead out of it on the host: nothing there is read or taken away.
 #[test]
-fn what_a_killed_run_held_is_put_back() {
-    let build = Build::new("work", mode());
-    build.sh(TREE);
-    let before = build.expected("tree");
-    build.sh("mkdir held && touch -r tree/boot held/0.parent && mv tree/boot/efi held/0 && mkdir tree/boot/efi");
-    build.filesystems(&[wish(Vfat, 40, "/boot/efi"), wish(Ext4, 64, "/")]).unwrap();
-    assert_eq!(build.expected("tree"), before);
-    let esp = found(bytes(&build.path("filesystems/esp.img")));
-    assert!(esp.contains_key("/EFI/BOOT/BOOTX64.EFI"), "{esp:?}");
+fn a_mount_point_behind_a_link_is_refused() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(outside.path().join("efi")).unwrap();
+    std::fs::write(outside.path().join("efi/secret"), "secret").unwrap();
+    for link in [
+        "rm -r tree/boot && ln -s \"$OUTSIDE\" tree/boot",
+        "rm -r tree/boot/efi && ln -s \"$OUTSIDE/efi\" tree/boot/efi",
+    ] {
+        let build = Build::new("work", mode());
+        build.sh(TREE);
+        build.sh(&link.replace("$OUTSIDE", outside.path().to_str().unwrap()));
+        let error = build.filesystems(&[wish(Vfat, 40, "/boot/efi"), wish(Ext4, 64, "/")]).unwrap_err();
+        assert_eq!(error.to_string(), "folder /boot/efi of the tree: it is not there, or a link stands in its way");
+        assert_eq!(std::fs::read_to_string(outside.path().join("efi/secret")).unwrap(), "secret");
+        assert!(
+            !String::from_utf8_lossy(&std::fs::read(build.path("filesystems/esp.img")).unwrap()).contains("secret")
+        );
+    }
 }
 
 /// Runs itself once more, on a file system of 24 MiB that no other process sees.

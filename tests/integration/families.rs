@@ -5,6 +5,7 @@ use bootworthy::build::recipe::Recipe;
 use bootworthy::build::tree::{cloud_init, files, fstab, initrd, kernel, modprobe, seal, units, users};
 use bootworthy::build::workshop::{Mode, Options, Workshop};
 use bootworthy::build::{Plan, Stage, Wanted, make_plan};
+use bootworthy::verdict::feature::FEATURES;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -179,6 +180,7 @@ fn plan(name: &str) -> Plan {
     let recipe = Recipe::parse(&path, &std::fs::read_to_string(&path).unwrap()).unwrap();
     make_plan(&Wanted {
         recipe: &recipe,
+        features: FEATURES,
         folder: Path::new("recipes"),
         lock: None,
         source_date_epoch: 1_700_000_000,

@@ -50,4 +50,5 @@ mod readers_login;
 mod table;
 mod unsafe_images;
 mod variants;
+mod whole;
 mod workshop;

@@ -139,11 +139,17 @@ fn trim(session: &mut Session<'_>) -> Seen {
     };
     let is_online = options.split(',').any(|option| option == "discard" || option.starts_with("discard="));
     let is_timed = timer.split(' ').any(|word| word == "active");
-    let written = round(session, "")?;
-    let at_once = if is_online { Some(freed(session, written, 30)?) } else { None };
+    let at_once = if is_online {
+        let written = round(session, "", true)?;
+        Some(freed(session, written, 30)?)
+    } else {
+        None
+    };
+    // Where the first file's blocks stayed, the second takes them again.
+    let must_grow = at_once.is_none_or(|bytes| bytes >= SIZE / 2);
     // Remounted so for the second round only; what it was comes back.
     let unset = if is_online { "mount -o remount,nodiscard / &&" } else { "" };
-    let written = round(session, unset)?;
+    let written = round(session, unset, must_grow)?;
     let kept = session.host.allocated().map_err(|error| error.to_string())?;
     let was_kept = written.saturating_sub(kept) < SIZE / 2;
     let trimmed = session.command("fstrim /", session.patience(60));
@@ -178,7 +184,7 @@ fn trim(session: &mut Session<'_>) -> Seen {
 }
 
 /// Writes, measures, deletes; gives what the overlay took while the file was there.
-fn round(session: &mut Session<'_>, before: &str) -> Result<u64, String> {
+fn round(session: &mut Session<'_>, before: &str, must_grow: bool) -> Result<u64, String> {
     let patience = session.patience(60);
     let size = SIZE;
     let room = session.command("df -Pk / | tail -n 1 | tr -s ' ' | cut -d' ' -f4", patience)?;
@@ -190,7 +196,7 @@ fn round(session: &mut Session<'_>, before: &str) -> Result<u64, String> {
     session.command(&format!("{before} head -c {size} /dev/zero | tr '\\0' x >{FILE} && sync"), patience)?;
     let written = session.host.allocated().map_err(|error| error.to_string())?;
     session.command(&format!("rm {FILE} && sync"), patience)?;
-    if written.saturating_sub(start) < size / 2 {
+    if must_grow && written.saturating_sub(start) < size / 2 {
         return Err(format!(
             "the overlay grew by {} MiB only when {} were written",
             written.saturating_sub(start) / MIB,

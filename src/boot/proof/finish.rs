@@ -88,8 +88,8 @@ fn judge(first: &Probe, second: &Probe, image: Own) -> Standing {
         flaws.push("no host key was made".to_owned());
     } else if keys != next {
         flaws.push("the host keys changed".to_owned());
-    } else if image.has_keys {
-        flaws.push("the image has host keys of its own".to_owned());
+    } else if let Some(own) = own_keys(first, image) {
+        flaws.push(own);
     }
     if flaws.is_empty() {
         return Standing::Proved(format!("machine-id and {} host keys made and kept", keys.len()));
@@ -97,9 +97,25 @@ fn judge(first: &Probe, second: &Probe, image: Own) -> Standing {
     Standing::Disproved(clipped(&flaws.join("; ")))
 }
 
+/// Host keys that are older than the first start; cloud-init may have made new ones in place of the image's.
+fn own_keys(first: &Probe, image: Own) -> Option<String> {
+    if let Some(name) = first.first("hostkey.old") {
+        return Some(format!("{name} is older than the first start: every instance has it"));
+    }
+    let is_told = first.first("hostkey.new").is_some();
+    (image.has_keys && !is_told).then(|| "the image has host keys of its own".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn told(standing: Standing) -> String {
+        match standing {
+            Standing::Proved(told) | Standing::Disproved(told) | Standing::Inconclusive(told) => told,
+            Standing::NotApplicable(_) => String::new(),
+        }
+    }
 
     #[test]
     fn what_is_made_and_kept() {
@@ -119,10 +135,17 @@ mod tests {
             (start("2", id, "A"), own, "the image's own"),
             (start("2", id, "A"), keyed, "host keys of its own"),
         ] {
-            let told = match judge(&first, &second, image) {
-                Standing::Proved(told) | Standing::Disproved(told) | Standing::Inconclusive(told) => told,
-                Standing::NotApplicable(_) => String::new(),
-            };
+            let told = told(judge(&first, &second, image));
+            assert!(told.contains(expected), "{told}");
+        }
+        // Keys tell their age: cloud-init replaces the image's.
+        for (age, image, expected) in [
+            ("new", keyed, "made and kept"),
+            ("new", clean, "made and kept"),
+            ("old", keyed, "older than the first start"),
+        ] {
+            let facts = format!("boot-id 1\nmachine-id {id}\nhostkey rsa A\nhostkey.{age} rsa\nend\n");
+            let told = told(judge(&Probe::parse(&facts).unwrap(), &start("2", id, "A"), image));
             assert!(told.contains(expected), "{told}");
         }
     }

@@ -84,6 +84,11 @@ impl Probe {
         None
     }
 
+    /// Whether systemd says that all that it has to start is started, well or badly (`man 1 systemctl`, is-system-running).
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.first("system"), Some("running" | "degraded"))
+    }
+
     /// Every value of a key, in order.
     pub(super) fn all(&self, key: &str) -> &[String] {
         self.0.get(key).map(Vec::as_slice).unwrap_or_default()

@@ -53,19 +53,33 @@ for w in /sys/class/watchdog/*; do
   state=$(line "$w/state"); timeout=$(line "$w/timeout")
   say "watchdog ${w##*/} ${state:-?} ${timeout:-?} $(line "$w/identity")"
 done
+# Who has one open: a line with the process, then one for each of its files.
+ls -l /proc/[0-9]*/fd 2>/dev/null |
+  sed -n 's,^/proc/\([0-9]*\)/fd:$,\1,p; s,^.* -> \(/dev/watchdog[0-9]*\)$,\1,p' |
+  while read -r found; do
+    case $found in
+      /*) say "watchdog.open ${found#/dev/} $(line "/proc/$pid/comm")" ;;
+      *) pid=$found ;;
+    esac
+  done
 
 say "kernel $(uname -r)"
 say "os $(. /etc/os-release 2>/dev/null; printf '%s %s' "$ID" "$VERSION_ID")"
 say "boot-id $(line /proc/sys/kernel/random/boot_id)"
 say "machine-id $(line /etc/machine-id)"
+begun=$(sed -n 's/^btime //p' /proc/stat)
 for k in /etc/ssh/ssh_host_*_key.pub; do
-  [ -r "$k" ] && say "hostkey ${k##*/} $(cut -d' ' -f2 <"$k")"
+  [ -r "$k" ] || continue
+  say "hostkey ${k##*/} $(cut -d' ' -f2 <"$k")"
+  made=$(stat -c %Y "$k" 2>/dev/null) || continue
+  if [ "$made" -lt "$begun" ]; then say "hostkey.old ${k##*/}"; else say "hostkey.new ${k##*/}"; fi
 done
 for t in /proc/net/tcp /proc/net/tcp6; do
   [ -r "$t" ] && grep -q '^ *[0-9]*: [0-9A-F]*:0016 [0-9A-F]*:0000 0A' "$t" && say "listens 22"
 done
 say "fstrim.timer $(systemctl is-enabled fstrim.timer 2>/dev/null) $(systemctl is-active fstrim.timer 2>/dev/null)"
 
+say "system $(systemctl is-system-running 2>/dev/null)"
 say "cloud-init.result $(line /run/cloud-init/result.json)"
 say "cloud-init.instance $(line /var/lib/cloud/data/instance-id)"
 say "cloud-init.mark $(line @MARK@)"

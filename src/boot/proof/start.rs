@@ -3,6 +3,7 @@
 use super::probe::Probe;
 use super::session::clipped;
 use super::{Needs, Proof, Seen, Session, Standing, Turn};
+use crate::guest::Guest;
 use serde_json::Value;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -92,14 +93,24 @@ fn cloud_init(session: &mut Session<'_>) -> Seen {
     let deadline = crate::boot::agent::deadline(session.patience(120));
     let probe = loop {
         let probe = session.look()?;
-        if probe.first("cloud-init.result").is_some() || Instant::now() >= deadline {
+        if probe.first("cloud-init.result").is_some() || probe.is_settled() || Instant::now() >= deadline {
             break probe;
         }
         thread::sleep(Duration::from_secs(3));
     };
     let standing = judge(&probe, &session.seed.nonce, &session.seed.instance);
     session.probe = Some(probe);
+    if !matches!(standing, Standing::Proved(_)) && asks_network_alone(session.guest) {
+        return Err("not provable here: datasource_list lacks ConfigDrive, and here is no metadata service".to_owned());
+    }
     Ok(standing)
+}
+
+/// Whether cloud-init is told to ask the metadata service and no config drive.
+fn asks_network_alone(guest: &Guest) -> bool {
+    let list = guest.cloud_init.known().and_then(|settings| settings.datasources.known()?.as_ref());
+    let has = |name: &str| list.is_some_and(|list| list.names.iter().any(|known| known == name));
+    has("OpenStack") && !has("ConfigDrive")
 }
 
 fn judge(probe: &Probe, nonce: &str, instance: &str) -> Standing {
@@ -143,6 +154,7 @@ fn judge(probe: &Probe, nonce: &str, instance: &str) -> Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn prompts() {
@@ -154,6 +166,19 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(prompt(console), expected, "{console}");
+        }
+    }
+
+    #[test]
+    fn whom_cloud_init_asks() {
+        for (names, expected) in [
+            (json!(["OpenStack", "None"]), true),
+            (json!(["ConfigDrive", "OpenStack"]), false),
+            (json!(["NoCloud"]), false),
+        ] {
+            let list = json!({ "names": names, "path": "/etc/cloud/cloud.cfg", "line": 1 });
+            let facts = json!({ "schema": "bootworthy.facts/1", "cloud_init": { "files": [], "datasources": list } });
+            assert_eq!(asks_network_alone(&serde_json::from_value(facts).unwrap()), expected, "{names}");
         }
     }
 

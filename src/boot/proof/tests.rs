@@ -82,14 +82,34 @@ fn the_root_by_sysfs() {
 }
 
 #[test]
+fn what_is_freed_and_by_whom() {
+    const MIB: u64 = 1024 * 1024;
+    let trim = |options: &str, timer: &str, allocated: &[u64]| {
+        let told = format!("root.options {options}\nfstrim.timer {timer}\nend\n");
+        let allocated = allocated.iter().map(|mib| mib * MIB).collect();
+        // Room for a terabyte, to whoever asks.
+        let mut machine = Machine { allocated, ssh: Some("1073741824\n"), ..Machine::default() };
+        shown("trim-frees-blocks", &mut machine, Err("no agent".to_owned()), terms(), Some(&told))
+    };
+    let online = trim("rw,discard", "disabled inactive", &[10, 74, 10, 10, 74, 74, 10]);
+    starts(&online, "proved", "the mount option discard freed 64 of 64 MiB in the overlay; fstrim alone freed 64");
+    let timed = trim("rw,relatime", "enabled active", &[10, 74, 74, 10]);
+    starts(&timed, "proved", "fstrim alone freed 64 of 64 MiB in the overlay, and fstrim.timer is active");
+    let neither = trim("rw,relatime", "masked inactive", &[10, 74, 74, 10]);
+    starts(&neither, "disproved", "fstrim.timer is not active (masked inactive), so nothing frees");
+    starts(&trim("rw", "", &[10, 10]), "inconclusive", "the overlay grew by 0 MiB only");
+}
+
+#[test]
 fn the_watchdog_and_the_queues() {
     let fires = |state: &str, events: Vec<(&'static str, Value)>| {
-        let told: &'static str = format!("watchdog watchdog0 {state} 60 i6300ESB timer\nend\n").leak();
+        let told = format!("watchdog watchdog0 {state} 60 i6300ESB timer\nwatchdog.open watchdog systemd\nend\n");
+        let told: &'static str = told.leak();
         let mut machine = Machine { events, ssh: Some(told), ..Machine::default() };
         shown("watchdog-fires", &mut machine, Err("no agent".to_owned()), terms(), None)
     };
     let event = |action: &str| vec![("WATCHDOG", json!({ "action": action }))];
-    starts(&fires("active", event("reset")), "proved", "WATCHDOG reset");
+    starts(&fires("active", event("reset")), "proved", "/dev/watchdog0 is active, fed by systemd; WATCHDOG reset");
     starts(&fires("active", event("pause")), "disproved", "expected reset");
     starts(&fires("active", vec![]), "disproved", "no WATCHDOG event");
     let queues = |told, terms| shown("queues", &mut Machine::default(), Err("none".to_owned()), terms, Some(told));

@@ -5,7 +5,7 @@ pub const UNDECIDED: &[(&str, &str)] = &[
     ("fstab-uuid", "what is mounted by its label is mounted as well"),
     ("fstab-discard", "it lists; trim-frees-blocks shows what comes of it"),
     ("watchdog-installed", "watchdog-fires shows that something feeds the watchdog, whatever package it is of"),
-    ("watchdog-single-owner", "who comes second changes from boot to boot, and the first feeds all the same"),
+    ("watchdog-single-owner", "the first feeds all the same; watchdog-fires tells who that is"),
     ("irqbalance-enabled", "what it does shows under load, on more processors and for longer than a proof takes"),
     ("growpart-available", "the disk of the proof is no larger than the image"),
     ("password-unset", "that nobody knows a password is not seen by logging in"),
@@ -21,6 +21,8 @@ pub(super) const ONE_WAY: &[(&str, &str)] = &[
     ("cmdline-root-stable", "a device name may be right this time"),
     ("fstab-stable-ids", "a device name may be right this time"),
     ("fstab-targets-exist", "a row with nofail keeps nothing from starting"),
+    ("cloud-init-datasource", "the config drive is found without OpenStack's metadata service, which is not here"),
+    ("ssh-hostkeys-absent", "cloud-init may have replaced those of the image"),
     ("trim-enabled", "a file system beside the root may be left out"),
 ];
 

@@ -1,12 +1,19 @@
-//! The disk in the image's format (qemu-img).
+//! The disk in the image's format, by QEMU's own driver for it.
 
-use super::target;
+use super::nbd::Client;
+use super::target::{self, Target};
 use crate::build::plan::place;
 use crate::build::workshop::{Workshop, require};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::MIB;
 use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Command;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
 
 /// What is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,11 +47,17 @@ pub enum Compression {
 
 /// The name of the stage in the log.
 const STAGE: &str = "image";
+/// Bytes of a cluster: what qcow2 has when nothing else is asked for, and what is compressed at once.
+const CLUSTER: usize = 65_536;
+/// The server's socket in the work folder.
+const SOCKET: &str = "image.socket";
+/// Time between two looks at whether the server is there.
+const PATIENCE: Duration = Duration::from_millis(5);
 
-/// Writes the image; the raw disk stays where it is.
+/// Writes the image. The raw disk becomes it: what was written there is no longer on the disk below.
 ///
 /// # Errors
-/// A missing `qemu-img`, a full disk, and as the workshop has them.
+/// A program that is missing, a full disk, and as the workshop has them.
 pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
     let [disk, image] = [place::DISK, place::IMAGE].map(|name| shop.folder().join(name));
     // What an earlier run left may be the raw disk itself under its second name: it must not be written into.
@@ -59,24 +72,64 @@ pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
     }
 }
 
-/// The order of writes is that of the disk (no `-W`), and with it every byte of the image is the same each time.
+/// QEMU's own driver writes the image, cluster by cluster in the order of the disk, whose clusters leave it meanwhile.
 fn convert(options: &Options, shop: &Workshop, disk: &Path, image: &Path) -> Result<()> {
-    require(&["qemu-img"])?;
+    require(&["qemu-img", "qemu-nbd"])?;
     let bytes = target::allocated(disk);
     shop.write(STAGE, &format!("{} MiB of content", bytes.div_ceil(MIB)));
-    let mut command = shop.command("qemu-img");
-    command.args(["convert", "-q", "-f", "raw", "-O", "qcow2"]);
-    match options.compression {
-        Some(compression) => {
-            command.args(["-c", "-o"]).arg(format!("compat=1.1,compression_type={}", compression.name()))
+    let source = Target::open(disk)?;
+    let mut create = shop.command("qemu-img");
+    create.args(["create", "-q", "-f", "qcow2", "-o"]).arg(match options.compression {
+        Some(compression) => format!("compat=1.1,compression_type={}", compression.name()),
+        None => "compat=1.1".to_owned(),
+    });
+    shop.run(STAGE, create.arg(place::IMAGE).arg(source.size()?.to_string()))?;
+    let socket = shop.folder().join(SOCKET);
+    drop(std::fs::remove_file(&socket));
+    let (served, written) = thread::scope(|scope| {
+        let server = scope.spawn(|| shop.run(STAGE, &mut serve(options, shop)));
+        let written = connect(&shop.folder().join(SOCKET), &server).map(|client| send(&source, image, client));
+        (server.join().unwrap_or_else(|_| Err(Error::io(STAGE, "its thread died"))), written)
+    });
+    // Why the server ended, where it did before its time; else what it could not write.
+    match written {
+        Some(written) => served.and(written),
+        None => served.and_then(|()| Err(Error::io(format!("stage {STAGE}"), "qemu-nbd ended before it was asked"))),
+    }
+}
+
+/// The server, in the work folder: a socket's name must be absolute and has no room for a long one (`man 7 unix`).
+fn serve(options: &Options, shop: &Workshop) -> Command {
+    let mut server = shop.command("qemu-nbd");
+    server.arg(format!("--socket=/proc/self/cwd/{SOCKET}")).arg("--image-opts");
+    let file =
+        |before: &str| format!("{before}driver=qcow2,{before}file.driver=file,{before}file.filename={}", place::IMAGE);
+    server.arg(match options.compression {
+        Some(_) => format!("driver=compress,{}", file("file.")),
+        None => file(""),
+    });
+    server
+}
+
+/// Waits for the server; `None` where it has ended.
+fn connect(socket: &Path, server: &ScopedJoinHandle<'_, Result<()>>) -> Option<Client<UnixStream>> {
+    let folder = File::open(socket.parent()?).ok()?;
+    let short = format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd());
+    loop {
+        if let Ok(client) = Client::connect(Path::new(&short)) {
+            return Some(client);
         }
-        None => command.args(["-o", "compat=1.1"]),
-    };
-    command.arg(disk).arg(image);
-    shop.run(STAGE, &mut command).map_err(|error| {
-        let is_full = error.cause.as_ref().is_some_and(|said| said.contains("No space left on device"));
-        if is_full { target::full(image, bytes) } else { error }
-    })
+        if server.is_finished() {
+            return None;
+        }
+        thread::sleep(PATIENCE);
+    }
+}
+
+fn send(source: &Target, image: &Path, mut client: Client<UnixStream>) -> Result<()> {
+    let failed = |error: std::io::Error| target::failed(image, &error, 0);
+    source.hand_out(CLUSTER, |offset, bytes| client.write(offset, bytes).map_err(failed))?;
+    client.end().map_err(failed)
 }
 
 impl Compression {

@@ -6,5 +6,6 @@ pub mod filesystem;
 mod gpt;
 mod guid;
 pub mod image;
+mod nbd;
 pub mod table;
 mod target;

@@ -50,8 +50,10 @@ pub struct Partition {
 const STAGE: &str = "disk";
 /// Bytes of boot.img and of the largest core that BIOS loads.
 const MAX_LOADER: u64 = MIB;
+/// Bytes that the disk takes besides what is moved into it: the part that is being moved, the loader, the table.
+const ROOM: u64 = 4 * MIB;
 
-/// Writes the disk, and fills its partitions with what earlier stages left.
+/// Writes the disk, and moves into its partitions what earlier stages left.
 ///
 /// # Errors
 /// What is missing or does not fit, a full disk, and as the table and the loader have them.
@@ -59,9 +61,8 @@ pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
     let path = shop.folder().join(place::DISK);
     let images = options.partitions.iter().filter(|partition| partition.is_filled);
     let images: Vec<(&Partition, PathBuf)> = images.map(|partition| (partition, image(shop, partition))).collect();
-    let bytes = images.iter().fold(MIB, |sum, (_, image)| sum.saturating_add(target::allocated(image)));
     let mut disk = Target::create(&path)?;
-    disk.reserve(bytes)?;
+    disk.reserve(ROOM)?;
     disk.resize(options.size)?;
     for (partition, image) in images {
         fill(&disk, partition, &image)?;
@@ -84,7 +85,7 @@ fn fill(disk: &Target, partition: &Partition, image: &Path) -> Result<()> {
         let cause = format!("{size} bytes, partition {} has {}", partition.label, partition.size);
         return Err(Error::too_large("file system", cause));
     }
-    disk.copy(partition.start, image)
+    disk.take(partition.start, image)
 }
 
 fn embed(disk: &Target, options: &Options, number: u32, shop: &Workshop) -> Result<()> {

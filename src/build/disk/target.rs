@@ -3,7 +3,7 @@
 use crate::bytes::text;
 use crate::error::{Error, Result};
 use crate::limits::MIB;
-use rustix::fs::{SeekFrom, statvfs};
+use rustix::fs::{FallocateFlags, SeekFrom, fallocate, statvfs};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind as IoKind};
 use std::os::unix::ffi::OsStrExt as _;
@@ -60,6 +60,11 @@ impl Target {
         self.file.set_len(size).map_err(|error| self.failed(&error))
     }
 
+    /// Its length in bytes.
+    pub(super) fn size(&self) -> Result<u64> {
+        self.file.metadata().map(|found| found.len()).map_err(|error| self.failed(&error))
+    }
+
     /// Fills `buf` from `offset`, exactly.
     pub(super) fn read(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
         self.file.read_exact_at(buf, offset).map_err(|error| self.failed(&error).offset(offset))
@@ -73,12 +78,13 @@ impl Target {
         self.file.write_all_at(bytes, offset).map_err(|error| self.failed(&error).offset(offset))
     }
 
-    /// Copies all of `from` to `offset`: its holes and blocks of zeros stay holes.
+    /// Moves all of `from` to `offset`, a part at a time, so that it never stands on the disk twice: its holes and blocks
+    /// of zeros stay holes, and the file is gone at the end.
     ///
     /// # Errors
-    /// As [`Target::write`], and when `from` cannot be read.
-    pub(super) fn copy(&self, offset: u64, from: &Path) -> Result<()> {
-        let source = File::open(from).map_err(|error| failed(from, &error, 0))?;
+    /// As [`Target::write`], and when `from` cannot be read; what was moved is then no longer there.
+    pub(super) fn take(&self, offset: u64, from: &Path) -> Result<()> {
+        let source = OpenOptions::new().read(true).write(true).open(from).map_err(|error| failed(from, &error, 0))?;
         let size = source.metadata().map_err(|error| failed(from, &error, 0))?.len();
         let mut buffer = vec![0; length(PART)];
         let mut at = 0;
@@ -88,9 +94,37 @@ impl Target {
                 let part = buffer.get_mut(..length(end.saturating_sub(place))).unwrap_or_default();
                 source.read_exact_at(part, place).map_err(|error| failed(from, &error, 0).offset(place))?;
                 self.write_sparse(offset.saturating_add(place), part)?;
+                give_back(&source, place, end.saturating_sub(place).min(PART));
                 place = place.saturating_add(PART);
             }
             at = end;
+        }
+        std::fs::remove_file(from).map_err(|error| failed(from, &error, 0))
+    }
+
+    /// Gives every piece of `size` bytes that holds something to `piece`, in order, and its bytes back to the disk below.
+    ///
+    /// # Errors
+    /// Those of `piece`, and when the file cannot be read; what was given is then no longer there.
+    pub(super) fn hand_out(&self, size: usize, mut piece: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
+        let whole = self.size()?;
+        let step = u64::try_from(size).unwrap_or(u64::MAX);
+        let mut buffer = vec![0; size];
+        let mut at = 0;
+        while let Some((start, end)) = next_extent(&self.file, at, whole).map_err(|error| self.failed(&error))? {
+            // Two extents may share a piece; the first has given it out.
+            at = at.max(start.saturating_sub(start.checked_rem(step).unwrap_or(0)));
+            while at < end {
+                let part = buffer
+                    .get_mut(..usize::try_from(whole.saturating_sub(at)).unwrap_or(size).min(size))
+                    .unwrap_or_default();
+                self.read(at, part)?;
+                if part.iter().any(|byte| *byte != 0) {
+                    piece(at, part)?;
+                }
+                give_back(&self.file, at, step);
+                at = at.saturating_add(step);
+            }
         }
         Ok(())
     }
@@ -116,6 +150,11 @@ impl Target {
     fn failed(&self, error: &io::Error) -> Error {
         failed(&self.path, error, self.need)
     }
+}
+
+/// Makes a hole of what is no longer needed; a file system without holes keeps it.
+fn give_back(file: &File, at: u64, size: u64) {
+    let _ = fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, size);
 }
 
 /// How much of `left` is copied at once.
@@ -193,7 +232,7 @@ mod tests {
     use crate::error::ErrorKind;
 
     #[test]
-    fn copies_keep_bytes_and_holes() {
+    fn what_is_moved_keeps_bytes_and_holes() {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         let source = Target::create(&from).unwrap();
@@ -204,25 +243,48 @@ mod tests {
         }
         let target = Target::create(&to).unwrap();
         target.resize(32 * MIB).unwrap();
-        target.copy(4 * MIB, &from).unwrap();
         let read = |file: &Target, at, size: u64| {
             let mut bytes = vec![1; usize::try_from(size).unwrap()];
             file.read(at, &mut bytes).unwrap();
             bytes
         };
-        assert_eq!(read(&target, 4 * MIB, 8 * MIB + 3), read(&source, 0, 8 * MIB + 3));
+        let before = read(&source, 0, 8 * MIB + 3);
+        target.take(4 * MIB, &from).unwrap();
+        assert_eq!(read(&target, 4 * MIB, 8 * MIB + 3), before);
+        assert!(!from.exists());
+        // The first part was given back before the last was read.
+        assert!(read(&source, 0, MIB).iter().all(|byte| *byte == 0));
         assert!(read(&target, 0, 4 * MIB).iter().all(|byte| *byte == 0));
         assert_eq!(to.metadata().unwrap().len(), 32 * MIB);
         assert!(allocated(&to) <= 5 * 4096, "{} bytes", allocated(&to));
     }
 
     #[test]
-    fn a_file_of_holes_copies_as_nothing() {
+    fn what_is_handed_out_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        let file = Target::create(&path).unwrap();
+        file.resize(MIB).unwrap();
+        for at in [70_000, 80_000, 3 * 65_536, MIB - 1] {
+            file.write(at, b"x").unwrap();
+        }
+        let mut places = Vec::new();
+        let handed = file.hand_out(65_536, |at, bytes| {
+            places.push((at, bytes.len(), bytes.iter().filter(|byte| **byte == b'x').count()));
+            Ok(())
+        });
+        handed.unwrap();
+        assert_eq!(places, [(65_536, 65_536, 2), (3 * 65_536, 65_536, 1), (15 * 65_536, 65_536, 1)]);
+        assert_eq!((allocated(&path), path.metadata().unwrap().len()), (0, MIB));
+    }
+
+    #[test]
+    fn a_file_of_holes_is_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let from = folder.path().join("from");
         Target::create(&from).unwrap().resize(MIB).unwrap();
         let to = folder.path().join("to");
-        Target::create(&to).unwrap().copy(0, &from).unwrap();
+        Target::create(&to).unwrap().take(0, &from).unwrap();
         assert_eq!(to.metadata().unwrap().len(), 0);
     }
 

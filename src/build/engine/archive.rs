@@ -4,14 +4,20 @@ use super::{Options, STAGE};
 use crate::build::source::digest;
 use crate::build::tree::Root;
 use crate::build::workshop::Workshop;
+use crate::bytes::text;
 use crate::error::{Error, Result};
+use crate::limits::MIB;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// Folders whose content is of the system that made the tree.
 const MOUNTED: &[&str] = &["dev", "proc", "run", "sys"];
+/// The next step when it is no archive, or one of something else.
+const EXPECTED: &str = "the archive of a root tree is expected, without device files; tar --list shows what is in it";
+/// Bytes of what tar says of an archive besides its list.
+const MAX_WORDS: u64 = MIB;
 /// What tells a root tree.
 const RELEASES: &[&str] = &["/etc/os-release", "/usr/lib/os-release"];
 
@@ -27,6 +33,15 @@ pub(super) fn unpack(options: &Options, shop: &Workshop) -> Result<()> {
                 .help("bring back the archive that the lock was made with, or build without the lock"));
         }
     }
+    if let Some(most) = options.most {
+        let bytes = unpacked(&input, shop)?;
+        if bytes > most {
+            let [bytes, most] = [bytes, most].map(|bytes| bytes.div_ceil(MIB));
+            return Err(Error::too_large("archive", format!("it holds {bytes} MiB, and the disk has {most} MiB"))
+                .at(name)
+                .help("make disk.size in the recipe larger, or leave something out of the tree"));
+        }
+    }
     make_tree(shop)?;
     // tar itself keeps names and links inside: it takes no `/` and no `..`, and sets links last.
     let mut command = shop.inside("tar");
@@ -37,8 +52,20 @@ pub(super) fn unpack(options: &Options, shop: &Workshop) -> Result<()> {
     }
     command.arg("--anchored").arg("--directory").arg(shop.tree()).arg("--file").arg(&input);
     shop.run(STAGE, &mut command).map_err(|error| {
-        error.help("the archive of a root tree is expected, without device files; tar --list shows what is in it")
+        let is_full = error.help.as_ref().is_some_and(|help| help.contains("is full"));
+        if is_full { error } else { error.help(EXPECTED) }
     })
+}
+
+/// Bytes of the archive once it is unpacked: it could fill the disk before anything in it is looked at.
+fn unpacked(input: &Path, shop: &Workshop) -> Result<u64> {
+    let mut tar = shop.command("sh");
+    // What is wrong with the archive is said by tar when it unpacks.
+    let tar = tar.args(["-euc", "tar --list --totals --file \"$1\" 2>&1 >/dev/null || :", "sh"]).arg(input);
+    let said = text(&shop.output(STAGE, tar, MAX_WORDS)?);
+    // "Total bytes read: 10240 (10KiB, 19MiB/s)"
+    let total = said.lines().find_map(|line| line.strip_prefix("Total bytes read: "));
+    Ok(total.and_then(|words| words.split(' ').next()?.parse().ok()).unwrap_or(0))
 }
 
 /// Copies a folder, owners as we see them.

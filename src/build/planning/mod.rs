@@ -11,6 +11,7 @@ use super::lock::Lock;
 use super::plan::{Plan, SCHEMA};
 use super::recipe::Recipe;
 use crate::error::Result;
+use crate::verdict::feature::Feature;
 use std::path::Path;
 
 /// What a plan is made of.
@@ -18,6 +19,8 @@ use std::path::Path;
 pub struct Wanted<'a> {
     /// The recipe.
     pub recipe: &'a Recipe,
+    /// The features that recipes may name: [`crate::verdict::feature::FEATURES`].
+    pub features: &'static [Feature],
     /// Its folder, which relative paths start from.
     pub folder: &'a Path,
     /// What an earlier build resolved.
@@ -36,7 +39,7 @@ pub fn plan(wanted: &Wanted<'_>) -> Result<Plan> {
     let recipe = wanted.recipe;
     let distribution = refuse::distribution(recipe)?;
     let ways = refuse::ways(recipe, distribution)?;
-    let needs = provision::gather(recipe, distribution)?;
+    let needs = provision::gather(recipe, distribution, wanted.features)?;
     refuse::contradictions(recipe, distribution, &needs)?;
     let mut notes = Vec::new();
     let kernel = kernel::choose(recipe, distribution, &needs, &mut notes)?;

@@ -3,7 +3,7 @@
 use crate::build::distribution::Distribution;
 use crate::build::recipe::Recipe;
 use crate::error::Result;
-use crate::verdict::feature::{self, Feature, File, Provision};
+use crate::verdict::feature::{Feature, File, Provision};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All of it, each once.
@@ -27,9 +27,9 @@ pub(super) struct Needs {
 ///
 /// # Errors
 /// For a feature that nothing is known to provide on this distribution.
-pub(super) fn gather(recipe: &Recipe, distribution: &Distribution) -> Result<Needs> {
+pub(super) fn gather(recipe: &Recipe, distribution: &Distribution, features: &'static [Feature]) -> Result<Needs> {
     let mut needs = Needs::default();
-    for feature in feature::FEATURES.iter().filter(|feature| recipe.features.iter().any(|name| name == feature.name)) {
+    for feature in features.iter().filter(|feature| recipe.features.iter().any(|name| name == feature.name)) {
         let index = recipe.features.iter().position(|name| name == feature.name).unwrap_or_default();
         if !is_provided(feature, distribution) {
             let families: Vec<&str> =

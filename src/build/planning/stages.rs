@@ -91,6 +91,7 @@ impl Decided<'_> {
                 .then(|| recipe.engine.variant.clone().unwrap_or_else(|| "important".to_owned())),
             packages: if self.kernel.is_some() { self.packages() } else { Vec::new() },
             input: recipe.engine.path.as_ref().map(|path| source::resolved(self.wanted.folder, path)),
+            most: (engine == Engine::Tar).then_some(recipe.disk.size),
             input_sha256: lock.and_then(|lock| lock.input_sha256.clone()),
             locked: lock.map(|lock| lock.package.clone()).unwrap_or_default(),
             source_date_epoch: self.epoch,

@@ -2,13 +2,21 @@
 
 use super::*;
 use crate::build::plan::Stage;
+use crate::verdict::feature::FEATURES;
 
 const BOOKWORM: &str = include_str!("../../../recipes/debian-12.toml");
 const ALPINE: &str = include_str!("../../../recipes/alpine.toml");
 
 fn planned(text: &str) -> Result<Plan> {
     let recipe = Recipe::parse("r.toml", text)?;
-    plan(&Wanted { recipe: &recipe, folder: Path::new(""), lock: None, source_date_epoch: 86_400, manifests: &[] })
+    plan(&Wanted {
+        recipe: &recipe,
+        features: FEATURES,
+        folder: Path::new(""),
+        lock: None,
+        source_date_epoch: 86_400,
+        manifests: &[],
+    })
 }
 
 /// (recipe, what is replaced, by what, line and reason).
@@ -117,8 +125,14 @@ fn the_kernel_that_has_the_driver_is_taken_and_said() {
 #[test]
 fn a_lock_keeps_its_identifiers_and_its_time() {
     let recipe = Recipe::parse("r.toml", BOOKWORM).unwrap();
-    let wanted =
-        Wanted { recipe: &recipe, folder: Path::new(""), lock: None, source_date_epoch: 86_400, manifests: &[] };
+    let wanted = Wanted {
+        recipe: &recipe,
+        features: FEATURES,
+        folder: Path::new(""),
+        lock: None,
+        source_date_epoch: 86_400,
+        manifests: &[],
+    };
     let first = plan(&wanted).unwrap();
     let lock = Lock::of(&first, String::new(), Vec::new(), None);
     let later = Wanted { source_date_epoch: 172_800, ..wanted };

@@ -43,8 +43,8 @@ pub struct Made<'a> {
     pub source_date_epoch: u64,
     /// Where manifests go, in the order of [`Options::manifests`].
     pub manifests: &'a [PathBuf],
-    /// Where the lock goes, and its text.
-    pub lock: (PathBuf, String),
+    /// Where the lock goes, and its text; a build from a lock leaves that as it is.
+    pub lock: Option<(PathBuf, String)>,
 }
 
 /// Makes everything that is written beside the image; gives it with what is to be said of the manifests.
@@ -71,7 +71,9 @@ pub fn make(options: &Options, made: &Made<'_>) -> Result<(Outputs, Vec<String>)
     outputs.add(beside(made.target, "cdx.json"), sbom::write(&options.title, made, &sums));
     outputs.add(beside(made.target, "sha256"), format!("{}  {name}\n", sums.sha256));
     outputs.add(beside(made.target, "sha512"), format!("{}  {name}\n", sums.sha512));
-    outputs.add(made.lock.0.clone(), made.lock.1.clone());
+    if let Some((path, text)) = &made.lock {
+        outputs.add(path.clone(), text.clone());
+    }
     Ok((outputs, notes))
 }
 

@@ -5,6 +5,7 @@ use crate::bytes::{read_capped, text};
 use crate::error::{Error, Result};
 use crate::limits::MIB;
 use crate::worker::guard::Guarded;
+use rustix::fs::statvfs;
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, PipeReader, Read as _, Write as _, pipe};
 use std::os::unix::process::ExitStatusExt as _;
@@ -23,6 +24,11 @@ const QUOTED: usize = 8;
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Bytes that one program may add to the log: `mmdebstrap --verbose` with a thousand packages says 2 MB.
 const LOGGED: u64 = 64 * MIB;
+
+/// What programs say of a full disk (`strerror` of `ENOSPC`).
+const FULL: &str = "No space left on device";
+/// Bytes free below which it was the full disk that a program failed of, whatever it said.
+const NOTHING_FREE: u64 = MIB;
 
 /// What a program wrote to its standard output.
 pub type Output = Vec<u8>;
@@ -140,8 +146,19 @@ impl Workshop {
         };
         let last: Vec<String> = last.into_iter().filter(|line| !line.is_empty()).collect();
         let said = if last.is_empty() { String::new() } else { format!("; it said last: {}", last.join("; ")) };
-        Err(Error::io(format!("stage {stage}"), format!("{name} failed, {how}{said}"))
-            .help(format!("all it said is in {}", self.log().display())))
+        let log = format!("all it said is in {}", self.log().display());
+        let help = if said.contains(FULL) || self.is_full() { format!("{}; {log}", self.no_room()) } else { log };
+        Err(Error::io(format!("stage {stage}"), format!("{name} failed, {how}{said}")).help(help))
+    }
+
+    /// Whether nothing can be written any more where the work folder is.
+    fn is_full(&self) -> bool {
+        statvfs(self.folder()).is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) < NOTHING_FREE)
+    }
+
+    fn no_room(&self) -> String {
+        let folder = self.folder().display();
+        format!("the disk of {folder} is full: free some space there, or build on another with --work DIR")
     }
 }
 

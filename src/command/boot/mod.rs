@@ -6,7 +6,7 @@ use super::images::{self, Images, Inspected};
 use super::judging::Judging;
 use super::output::{Outputs, Targets};
 use super::{Usage, failed, print};
-use crate::boot::{Order, Stage, Statics, prove};
+use crate::boot::{Order, Stage, prove};
 use crate::error::Error;
 use crate::report::Verbosity;
 use crate::report::proofs::{Phase, Trial};
@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let report = rules.judge(&name, Ok(guest.clone()));
     let properties = args.wanted.properties(claimed, &report);
     let order = Order {
-        statics: Statics::of(&guest, rules.options()),
+        options: rules.options(),
         guest: &guest,
         image: args.image.clone(),
         name,

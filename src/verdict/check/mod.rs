@@ -141,6 +141,18 @@ pub(super) const BOOT_FACTS: &[FactName] = &[
     FactName::ModuleLoads,
 ];
 
+/// Those, and what starts programs that load modules by name.
+pub(super) const LOAD_FACTS: &[FactName] = &[
+    FactName::BootEntries,
+    FactName::Kernels,
+    FactName::Initrds,
+    FactName::Volumes,
+    FactName::Root,
+    FactName::Modprobe,
+    FactName::ModuleLoads,
+    FactName::Units,
+];
+
 /// The check with this id.
 pub fn find(id: &str) -> Option<&'static Check> {
     CHECKS.iter().chain([&DEMAND, &INSPECTED]).find(|check| check.id == id)

@@ -1,6 +1,6 @@
 //! Nothing keeps the drivers of Nova's devices from being loaded where they are.
 
-use super::{BOOT_FACTS, Check, boots_by, initrd_virtio, late_driver, watchdog_driver};
+use super::{Check, LOAD_FACTS, boots_by, initrd_virtio, late_driver, watchdog_driver, watchdog_loadable};
 use crate::fact::Gap;
 use crate::verdict::boot::{Place, Shelf, Start, each_entry, root_driver};
 use crate::verdict::{Evidence, Tally, Weight};
@@ -21,7 +21,7 @@ pub(super) const CHECK: Check = Check {
         ("alpine", "remove the line from /etc/modprobe.d, then: mkinitfs"),
     ],
     source: "man 5 modprobe.d; kmod libkmod/libkmod-config.c, libkmod/libkmod-module.c; Linux kernel-parameters.txt (module_blacklist=); man 7 dracut.cmdline",
-    reads: BOOT_FACTS,
+    reads: LOAD_FACTS,
     run: |view, tally| each_entry(view, tally, &boots_by(judge)),
 };
 
@@ -108,7 +108,10 @@ fn tell(tally: &mut Tally, weight: Weight, stops: Vec<Evidence>, gaps: Vec<Gap>)
 
 /// Where a driver of the running system is, and what stops it there.
 fn told<'a>(start: &Start<'_, 'a>, module: &'static str) -> Option<(Place<'a>, Vec<Evidence>)> {
-    let driver = late_driver::find(start, &mut Tally::default(), module)?;
+    let mut driver = late_driver::find(start, &mut Tally::default(), module)?;
+    if module == watchdog_driver::MODULE {
+        drop(watchdog_loadable::idle(start, &mut driver));
+    }
     let stops = match &driver.place {
         Place::Absent => Vec::new(),
         place => start.stops(&driver.shelf, module, place),

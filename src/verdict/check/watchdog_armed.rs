@@ -10,13 +10,13 @@ pub(super) const CHECK: Check = Check {
     summary: "something in the guest feeds the watchdog",
     broken: "nothing in the guest feeds the watchdog",
     why: "The device that hw_watchdog_action adds only counts down once it was opened: what nothing opens never resets a crashed instance.",
-    detects: "watchdog.service (or wd_keepalive.service) is started and the configuration that its command names sets watchdog-device; or RuntimeWatchdogSec= of systemd's configuration, or systemd.watchdog_sec= of the default boot entries, is above 0. A device other than /dev/watchdog and /dev/watchdog0 is a warning.",
+    detects: "watchdog.service (or wd_keepalive.service) is started and the configuration that its command names sets watchdog-device; where the daemon ends with an error, or run_watchdog= keeps it from running, wd_keepalive.service counts if OnFailure= of its unit starts that instead; or RuntimeWatchdogSec= of systemd's configuration, or systemd.watchdog_sec= of the default boot entries, is above 0: systemd opens the device as soon as udev has loaded its driver, but for versions 246 to 247.2, which ask once at their start. A device other than /dev/watchdog and /dev/watchdog0 is a warning.",
     fix: "Set watchdog-device = /dev/watchdog in /etc/watchdog.conf and enable watchdog.service; or set RuntimeWatchdogSec=60 in /etc/systemd/system.conf.d/watchdog.conf, under [Manager].",
     family_fixes: &[(
         "debian",
         "sed -i 's/^#watchdog-device/watchdog-device/' /etc/watchdog.conf, run_watchdog=1 in /etc/default/watchdog, systemctl enable watchdog.service",
     )],
-    source: "man 5 watchdog.conf (\"Default is to disable keep alive support\"); man 5 systemd-system.conf (RuntimeWatchdogSec=); man 7 kernel-command-line",
+    source: "man 5 watchdog.conf (\"Default is to disable keep alive support\"); man 5 systemd-system.conf (RuntimeWatchdogSec=); man 7 kernel-command-line; systemd src/core/manager.c (manager_loop) and its issue 17838; Debian's watchdog.service",
     reads: READS,
     run,
 };

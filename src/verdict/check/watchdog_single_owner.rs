@@ -8,7 +8,7 @@ pub(super) const CHECK: Check = Check {
     id: "watchdog-single-owner",
     summary: "only one program opens the watchdog",
     broken: "the watchdog daemon and systemd both want the watchdog",
-    why: "A watchdog can be opened once: the second gets EBUSY, the daemon then runs its tests without being able to reset, and nobody sees it.",
+    why: "A watchdog can be opened once: the second gets EBUSY, the daemon then runs its tests without being able to reset, and nobody sees it. systemd comes first where udev loads the driver: Debian's watchdog.service waits for multi-user.target.",
     detects: "Whether both the watchdog daemon and systemd feed the same device, by the rules of watchdog-armed.",
     fix: "Remove RuntimeWatchdogSec= from systemd's configuration, or disable watchdog.service.",
     family_fixes: &[],

@@ -1,5 +1,10 @@
 //! `bootworthy build`: recipes, plans, locks, and what is refused before anything runs.
 
+mod ends;
+mod failing;
+mod feature;
+mod hostile;
+mod makes;
 mod plans;
 mod refused;
 mod schema;

@@ -6,6 +6,8 @@ mod listing;
 mod vfat;
 mod xfs;
 
+pub(in crate::build) use ext4::set_aside;
+
 use super::target::{self, Target};
 use crate::build::plan::{FileSystemType, place};
 use crate::build::workshop::{Workshop, require};
@@ -13,15 +15,14 @@ use crate::error::{Error, Result};
 use crate::limits::MIB;
 use listing::Listing;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 /// The name of the stage in the log.
 const STAGE: &str = "filesystem";
 /// Bytes of what a program says of itself.
 const MAX_WORDS: u64 = 64 * 1024;
-/// Where folders wait that are mounted over others, while these become file systems; in the work folder.
-const HELD: &str = "held";
+/// What keeps a folder's time while it is emptied; in the work folder.
+const STAMP: &str = "time";
 /// Bytes free below which a failure is the host's: a file system in a file writes no more at once.
 const NOTHING_FREE: u64 = MIB;
 
@@ -63,7 +64,7 @@ struct Maker {
 }
 
 const MAKERS: &[Maker] = &[
-    Maker { filesystem: FileSystemType::Ext4, programs: &["mke2fs", "find"], make: ext4::make },
+    Maker { filesystem: FileSystemType::Ext4, programs: &["mke2fs", "debugfs", "find"], make: ext4::make },
     Maker { filesystem: FileSystemType::Xfs, programs: &["mkfs.xfs", "xfs_db", "find"], make: xfs::make },
     Maker { filesystem: FileSystemType::Btrfs, programs: &["mkfs.btrfs", "find"], make: btrfs::make },
     Maker { filesystem: FileSystemType::Vfat, programs: &["mkfs.vfat", "mmd", "mcopy", "find"], make: vfat::make },
@@ -82,7 +83,7 @@ struct Job<'a> {
     epoch: u32,
 }
 
-/// Makes every file system; the tree is as it was when this returns.
+/// Makes every file system of the tree, which is gone when this returns: nothing stands on the disk twice.
 ///
 /// # Errors
 /// A program that is missing, what does not fit, a full disk, and as the programs have them.
@@ -91,16 +92,11 @@ pub fn run(options: &Options, shop: &Workshop) -> Result<()> {
     require(&makers.iter().flat_map(|maker| maker.programs).copied().collect::<Vec<_>>())?;
     let folder = shop.folder().join(place::FILESYSTEMS);
     std::fs::create_dir_all(&folder).map_err(|error| target::failed(&folder, &error, 0))?;
-    // The deepest first: what it holds is out of the way before the file system above it is made.
-    let mut order: Vec<(usize, &FileSystem)> = options.filesystems.iter().enumerate().collect();
-    order.sort_by_key(|(_, wish)| std::cmp::Reverse(depth(&wish.source)));
-    // What an earlier run that was killed left.
-    put_back(shop, &order)?;
-    let made = order.iter().try_for_each(|(number, wish)| {
-        make(shop, wish, options.source_date_epoch)?;
-        if depth(&wish.source) > 0 { hold(shop, *number, wish) } else { Ok(()) }
-    });
-    made.and(put_back(shop, &order))
+    // The deepest first: what it holds is gone before the file system above it is made.
+    let mut order: Vec<&FileSystem> = options.filesystems.iter().collect();
+    order.sort_by_key(|wish| std::cmp::Reverse(depth(&wish.source)));
+    order.iter().try_for_each(|wish| make(shop, wish, options.source_date_epoch))?;
+    shop.remove(STAGE, &shop.tree())
 }
 
 fn maker(filesystem: FileSystemType) -> Option<&'static Maker> {
@@ -122,14 +118,27 @@ fn make(shop: &Workshop, wish: &FileSystem, epoch: u64) -> Result<()> {
     Target::create(&image)?.resize(wish.size)?;
     let job = Job { shop, source: shop.folder().join(&relative), relative, image, epoch };
     shop.write(STAGE, &format!("{} MiB for {}", wish.size.div_ceil(MIB), wish.source));
-    maker(wish.filesystem).map_or(Ok(()), |maker| (maker.make)(&job, wish))
+    maker(wish.filesystem).map_or(Ok(()), |maker| (maker.make)(&job, wish))?;
+    job.empty()
 }
 
 impl Job<'_> {
     fn listing(&self, wish: &FileSystem) -> Result<Listing> {
-        let is_folder = self.shop.run(STAGE, self.shop.inside("test").arg("-d").arg(&self.source));
-        is_folder.map_err(|_| Error::not_found(format!("folder {} of the tree", wish.source)))?;
+        let mut is_folder = self.shop.inside("sh");
+        let is_folder = self.shop.run(STAGE, is_folder.args(["-euc", IS_FOLDER, "sh", self.relative.as_str()]));
+        is_folder.map_err(|_| {
+            Error::not_found(format!("folder {} of the tree", wish.source))
+                .because("it is not there, or a link stands in its way")
+                .help("the recipe mounts a file system there: the tree needs a folder")
+        })?;
         Listing::read(self.shop, STAGE, &self.source)
+    }
+
+    /// Takes away what the folder holds.
+    fn empty(&self) -> Result<()> {
+        let mut command = self.shop.inside("sh");
+        command.args(["-euc", EMPTY, "sh", self.relative.as_str(), STAMP]);
+        self.shop.run(STAGE, &mut command)
     }
 
     /// Refuses files of `bytes` that cannot fit, before anything is made.
@@ -163,45 +172,17 @@ fn too_small(wish: &FileSystem, bytes: u64) -> Error {
         .help("make disk.size or the size of this partition in the recipe larger")
 }
 
-/// Takes the folder out of the tree and leaves an empty one, both folders' times kept.
-const HOLD: &str = r#"
-touch -r "$(dirname "$1")" "$2.parent"
-mv -- "$1" "$2"
-mkdir -- "$1"
-chown --reference="$2" -- "$1"
-chmod --reference="$2" -- "$1"
+/// No name on the way is a link: on the host it would lead out of the tree.
+const IS_FOLDER: &str = r#"
+while [ -d "$1" ] && [ ! -L "$1" ]; do
+  case $1 in */*) set -- "${1%/*}" ;; *) exit 0 ;; esac
+done
+exit 1
+"#;
+/// Takes away what a folder holds; its own time stays, for the file system above it has the folder.
+const EMPTY: &str = r#"
+touch -r "$1" "$2"
+find "$1" -mindepth 1 -delete
 touch -r "$2" -- "$1"
-touch -r "$2.parent" -- "$(dirname "$1")"
+rm -- "$2"
 "#;
-/// Puts it back.
-const PUT_BACK: &str = r#"
-[ -e "$2" ] || exit 0
-[ ! -e "$1" ] || rmdir -- "$1"
-mv -- "$2" "$1"
-touch -r "$2.parent" -- "$(dirname "$1")"
-rm -- "$2.parent"
-"#;
-
-fn hold(shop: &Workshop, number: usize, wish: &FileSystem) -> Result<()> {
-    let folder = shop.folder().join(HELD);
-    shop.run(STAGE, shop.inside("mkdir").arg("-p").arg(&folder))?;
-    shop.run(STAGE, &mut script(shop, HOLD, number, wish))
-}
-
-fn put_back(shop: &Workshop, order: &[(usize, &FileSystem)]) -> Result<()> {
-    if !shop.folder().join(HELD).exists() {
-        return Ok(());
-    }
-    // The shallowest first: a deeper one stands in it.
-    let held = order.iter().rev().filter(|(_, wish)| depth(&wish.source) > 0);
-    held.into_iter().try_for_each(|(number, wish)| shop.run(STAGE, &mut script(shop, PUT_BACK, *number, wish)))?;
-    shop.remove(STAGE, &shop.folder().join(HELD))
-}
-
-fn script(shop: &Workshop, text: &str, number: usize, wish: &FileSystem) -> Command {
-    let mut command = shop.inside("sh");
-    command.args(["-euc", text, "sh"]);
-    command.arg(Path::new(place::TREE).join(wish.source.trim_matches('/')));
-    command.arg(Path::new(HELD).join(number.to_string()));
-    command
-}

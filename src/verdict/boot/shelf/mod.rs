@@ -55,6 +55,8 @@ pub struct Shelf<'v, 'a> {
     rivals: Option<Gap>,
     /// Lists of built-in modules, and where they are.
     builtin: Vec<(String, Folder<'a>)>,
+    /// What would load modules by name and does not run.
+    idle: Option<&'static str>,
 }
 
 impl<'v, 'a> Shelf<'v, 'a> {
@@ -71,6 +73,7 @@ impl<'v, 'a> Shelf<'v, 'a> {
             doubt: None,
             rivals: None,
             builtin: Vec::new(),
+            idle: None,
         };
         if let Some(tree) = shelf.root_tree() {
             shelf.add_builtin(tree, format!("{}/modules.builtin", tree.path));
@@ -235,7 +238,8 @@ impl<'v, 'a> Shelf<'v, 'a> {
             self.initrds.iter().map(|initrd| &initrd.module_loads).collect();
         let late = if self.is_late { view.module_loads() } else { None };
         let known = || lists.iter().filter_map(|list| list.known()).chain(late);
-        let found = known().flat_map(|list| &list.items).find(|load| is(load));
+        let is_run = |load: &&ModuleLoad| self.idle != Some(load.by.as_str());
+        let found = known().flat_map(|list| &list.items).find(|load| is_run(load) && is(load));
         if found.is_none() {
             for list in &lists {
                 view.need(list);
@@ -245,6 +249,11 @@ impl<'v, 'a> Shelf<'v, 'a> {
             }
         }
         found
+    }
+
+    /// Leaves out what this program would load by name: it does not run.
+    pub fn leave_out(&mut self, by: &'static str) {
+        self.idle = Some(by);
     }
 
     /// What was read of a module file, however it is loaded; gaps are nobody's.

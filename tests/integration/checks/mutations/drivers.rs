@@ -109,6 +109,32 @@ fn loads_by_name() {
     assert_eq!(judge(&value, "initrd-virtio-scsi").verdict.word(), Pass, "dracut loads it by name");
 }
 
+/// watchdog_module= is read by the daemon's unit, which may not be started.
+#[test]
+fn loads_of_the_watchdog_daemon() {
+    let mut loaded = load("i6300esb", true);
+    loaded[0]["by"] = json!("watchdog");
+    let all = changed(&[(LATE, rule("blacklist", "i6300esb", "")), (LATE_LOADS, loaded)]);
+    let ids = ["watchdog-loadable", "module-not-blacklisted"];
+    for (starts, state, expected) in [
+        (None, None, [(Pass, Full), (Pass, Full)]),
+        (Some(json!([])), None, [(Fail, Full), (Fail, Minor)]),
+        (None, Some("masked"), [(Fail, Full), (Fail, Minor)]),
+        (Some(json!({"unknown": {"reason": "x"}})), None, [(Unknown, Full), (Unknown, Minor)]),
+    ] {
+        let mut value = all.clone();
+        let units = value["units"].as_array_mut().unwrap();
+        let unit = units.iter_mut().find(|unit| unit["name"] == "watchdog.service").unwrap();
+        if let Some(starts) = starts {
+            unit["starts"] = starts;
+        }
+        if let Some(state) = state {
+            unit["state"] = json!(state);
+        }
+        assert_eq!(words(&value, &ids), expected);
+    }
+}
+
 #[test]
 fn words_and_signatures() {
     let cmdline = |words: &str| json!(format!("root=UUID={UUID} {words}"));

@@ -2,6 +2,7 @@
 
 mod boot;
 mod drivers;
+mod feeders;
 mod cloud_init;
 mod files;
 mod login;

@@ -1,28 +1,28 @@
 //! The checks of the agent, the watchdog and trim.
 
 use super::{CMDLINE, FSTAB, GRUB, UUID, rows};
-use crate::checks::{at, guest, judge, saved};
+use crate::checks::{at, judge, saved};
 use bootworthy::verdict::Weight::{Full, Reduced};
 use bootworthy::verdict::Word::{self, Fail, NotApplicable, Pass, Unknown};
 use serde_json::{Value, json};
 
-const CONF: &str = "/etc/watchdog.conf";
+pub(super) const CONF: &str = "/etc/watchdog.conf";
 const DEFAULTS: &str = "/etc/default/watchdog";
 const AGENT: &str = "/usr/lib/systemd/system/qemu-guest-agent.service";
 
 /// The healthy facts with the unit `name` changed.
-fn with_unit(name: &str, change: impl FnOnce(&mut Value)) -> Value {
+pub(super) fn with_unit(name: &str, change: impl FnOnce(&mut Value)) -> Value {
     let mut value = saved("healthy");
     let units = value["units"].as_array_mut().unwrap();
     change(units.iter_mut().find(|unit| unit["name"] == name).unwrap());
     value
 }
 
-fn setting(section: &str, key: &str, value: &str, path: &str, line: u32) -> Value {
+pub(super) fn setting(section: &str, key: &str, value: &str, path: &str, line: u32) -> Value {
     json!({"section": section, "key": key, "value": value, "path": path, "line": line})
 }
 
-fn words(value: &Value, id: &str, expected: Word, found: &str) {
+pub(super) fn words(value: &Value, id: &str, expected: Word, found: &str) {
     let judgement = judge(value, id);
     assert_eq!(judgement.verdict.word(), expected, "{id} {found}: {judgement:#?}");
     assert!(super::evidence(&judgement).found.contains(found), "{id} {found}: {judgement:#?}");
@@ -198,64 +198,6 @@ fn watchdog_armed() {
     words(&plain, "watchdog-armed", Pass, "feeds");
     let other = with_unit("watchdog.service", |unit| unit["settings"][2]["value"] = json!("/usr/bin/python3 x"));
     words(&other, "watchdog-armed", Unknown, "is not the watchdog daemon");
-}
-
-#[test]
-fn systemd_feeds() {
-    let path = "/etc/systemd/system.conf";
-    let idle = |settings: &[(&str, &str)], cmdline: &str| {
-        let mut value = with_unit("watchdog.service", |unit| unit["starts"] = json!([]));
-        let row = |(key, value): &(&str, &str)| setting("Manager", key, value, path, 3);
-        value["manager"] = settings.iter().map(row).collect();
-        *at(&mut value, CMDLINE) = json!(format!("root=UUID={UUID} {cmdline}"));
-        value
-    };
-    for (settings, cmdline, word, found) in [
-        (vec![("RuntimeWatchdogSec", "60")], "", Pass, "RuntimeWatchdogSec=60"),
-        (vec![("RuntimeWatchdogSec", "1min 30s")], "", Pass, "feeds"),
-        (vec![("RuntimeWatchdogSec", "2046")], "", Pass, "feeds"),
-        (vec![("RuntimeWatchdogSec", "1h")], "", Fail, "nothing starts"),
-        (vec![("RuntimeWatchdogSec", "default")], "", Pass, "feeds"),
-        (vec![("RuntimeWatchdogSec", "60"), ("RuntimeWatchdogSec", "0")], "", Fail, "nothing starts"),
-        (vec![("RuntimeWatchdogSec", "60"), ("RuntimeWatchdogSec", "nonsense")], "", Pass, "=60"),
-        (vec![("RuntimeWatchdogSec", "off")], "", Fail, "nothing starts"),
-        (vec![("RebootWatchdogSec", "60")], "", Fail, "nothing starts"),
-        (vec![("RuntimeWatchdogSec", "60")], "systemd.watchdog_sec=0", Fail, "nothing starts"),
-        (vec![], "systemd.watchdog-sec=30", Pass, "systemd.watchdog_sec=30"),
-        (vec![], "systemd.watchdog_sec=30 systemd.watchdog_sec=off", Fail, "nothing starts"),
-        (vec![("RuntimeWatchdogSec", "60"), ("WatchdogDevice", "/dev/watchdog1")], "", Fail, "/dev/watchdog1"),
-        (vec![("RuntimeWatchdogSec", "60"), ("WatchdogDevice", "watchdog1")], "", Pass, "=60"),
-    ] {
-        words(&idle(&settings, cmdline), "watchdog-armed", word, found);
-    }
-    let mut old = idle(&[("RuntimeWatchdogSec", "default")], "");
-    let packages = old["packages"].as_array_mut().unwrap();
-    packages.iter_mut().find(|package| package["name"] == "systemd").unwrap()["version"] = json!("247.3");
-    words(&old, "watchdog-armed", Fail, "nothing starts");
-    // Without the package systemd takes its place, and the report says that there is none.
-    let mut alone = idle(&[("RuntimeWatchdogSec", "60")], "");
-    words(&alone, "watchdog-installed", Pass, "is installed");
-    alone["packages"].as_array_mut().unwrap().retain(|package| package["name"] != "watchdog");
-    words(&alone, "watchdog-installed", Pass, "systemd feeds");
-    let report = bootworthy::verdict::assess(
-        "x",
-        guest(&alone),
-        crate::checks::profile("openstack"),
-        &bootworthy::verdict::Options::default(),
-    );
-    let text = (bootworthy::report::FORMATS.iter().find(|format| format.name == "json").unwrap().write)(
-        &[report],
-        bootworthy::report::Style::default(),
-    );
-    let json: Value = serde_json::from_str(&text).unwrap();
-    let installed =
-        |id: &str| json["checks"].as_array().unwrap().iter().find(|check| check["id"] == id).unwrap().clone();
-    assert_eq!(installed("watchdog-installed")["evidence"][0].get("package"), Some(&Value::Null));
-    assert_eq!(installed("agent-installed")["evidence"][0]["package"], "qemu-guest-agent");
-    alone["manager"] = json!({"unknown": {"reason": "no systemd"}});
-    words(&alone, "watchdog-installed", Unknown, "no systemd");
-    alone["manager"] = json!([]);
-    words(&alone, "watchdog-installed", Fail, "the package watchdog is not installed");
 }
 
 #[test]

@@ -1,7 +1,12 @@
-//! ext4 from a folder of the tree: `mke2fs -d`, then the times that it takes from the builder's file system.
+//! ext4 from a folder of the tree: `mke2fs -d`, its large files by `debugfs`, then the times that these take from the
+//! builder's file system.
 
+mod aside;
+mod large;
 mod times;
 mod writes;
+
+pub(in crate::build) use aside::set_aside;
 
 use super::{FileSystem, Job, STAGE};
 use crate::build::disk::target::Target;
@@ -19,7 +24,7 @@ const SPARE_INODES: u64 = 1024;
 /// Bytes of the smallest file system that has room for a journal.
 const SMALLEST: u64 = 8 * MIB;
 
-/// Makes the file system in `job.image`.
+/// Makes the file system in `job.image`; the folder is empty when this returns.
 ///
 /// # Errors
 /// What does not fit, and as the workshop has them.
@@ -32,11 +37,14 @@ pub(super) fn make(job: &Job<'_>, filesystem: &FileSystem) -> Result<()> {
     }
     job.check_room(filesystem, bytes)?;
     let files = u64::try_from(listing.0.len()).unwrap_or(u64::MAX);
+    let large = large::take(job, &listing)?;
     let mut mke2fs = job.shop.inside("mke2fs");
     mke2fs.env("MKE2FS_CONFIG", "/dev/null").env("E2FSPROGS_FAKE_TIME", job.epoch.to_string());
     // The names of a folder are sorted as strcoll has it.
     mke2fs.env("LC_ALL", "C").args(arguments(filesystem, files)).arg("-d").arg(&job.source).arg(&job.image);
-    job.shop.run(STAGE, &mut mke2fs).map_err(|error| job.explain(error, filesystem, bytes))?;
+    let made = job.shop.run(STAGE, &mut mke2fs);
+    let made = made.and_then(|()| job.empty()).and_then(|()| large::give(job, &large));
+    made.map_err(|error| job.explain(error, filesystem, bytes))?;
     let made = Target::open(&job.image)?;
     times::settle(&made, job.epoch)?;
     writes::settle(&made)
@@ -49,7 +57,7 @@ fn arguments(filesystem: &FileSystem, files: u64) -> Vec<String> {
     // A quarter more than there are: the guest will make files too.
     let least = files.saturating_add(files >> 2).saturating_add(SPARE_INODES);
     let inodes = usual.max(least).to_string();
-    let extended = format!("lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0,hash_seed={uuid}");
+    let extended = format!("lazy_itable_init=0,lazy_journal_init=1,discard,root_owner=0:0,hash_seed={uuid}");
     let features = features.collect::<Vec<_>>().join(",");
     let pairs = [
         ("-b", "4096"),
