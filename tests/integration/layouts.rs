@@ -47,6 +47,7 @@ fn for_mbr(parts: &mut Parts, folder: &Path) {
         to
     };
     parts.core = fs::read(made("i386-pc", &["-p", "/boot/grub", "-c", early.to_str().unwrap(), "biosdisk"])).unwrap();
+    parts.core.resize(parts.core.len().next_multiple_of(SECTOR), 0);
     let program = made("x86_64-efi", &["-p", "/EFI/debian", "fat", "search", "configfile", "normal"]);
     let esp = folder.join("esp");
     fs::write(&esp, &parts.esp).unwrap();
