@@ -57,7 +57,7 @@ impl Made {
 
     fn compare(&self, core: &Core, table: &BTreeMap<String, Vec<String>>) {
         let names: Vec<&str> = self.modules.iter().map(String::as_str).collect();
-        assert_eq!(core.modules.iter().cloned().collect::<BTreeSet<_>>(), closure(table, &names), "{names:?}");
+        assert_eq!(core.modules, closure(table, &names), "{names:?}");
         assert_eq!(core.prefix.as_deref(), Some(self.prefix), "{names:?}");
         assert_eq!(core.config.as_deref(), self.config, "{names:?}");
         assert_eq!(core.has_memdisk, self.has_memdisk, "{names:?}");

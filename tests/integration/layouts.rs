@@ -8,6 +8,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 const SECTOR: usize = 512;
+/// UUID of the image's root file system.
+const ROOT: &str = "4a1f7c1e-6d0e-4b5b-9f0c-0d1300000001";
 
 /// Boot code, GRUB's core, the EFI system partition and the root file system of the good image.
 struct Parts {
@@ -32,6 +34,26 @@ fn parts(folder: &Path) -> Parts {
     let end = core.iter().rposition(|byte| *byte != 0).unwrap() + 1;
     core.truncate(end.next_multiple_of(SECTOR));
     Parts { code: disk[..440].to_vec(), core, esp: volume(15), root: volume(1) }
+}
+
+/// GRUB for BIOS and for UEFI that reads an MBR's partitions, as grub-install makes it; the image's reads a GPT's.
+fn for_mbr(parts: &mut Parts, folder: &Path) {
+    let early = folder.join("early.cfg");
+    fs::write(&early, format!("search.fs_uuid {ROOT} root\nset prefix=($root)/boot/grub\n")).unwrap();
+    let made = |platform: &str, words: &[&str]| {
+        let (from, to) = (format!("/usr/lib/grub/{platform}"), folder.join(platform));
+        let common = ["-O", platform, "-d", &from, "-o", to.to_str().unwrap()];
+        tool("grub-mkimage", [&common, words, &["part_msdos", "ext2", "search_fs_uuid"]].concat());
+        to
+    };
+    parts.core = fs::read(made("i386-pc", &["-p", "/boot/grub", "-c", early.to_str().unwrap(), "biosdisk"])).unwrap();
+    parts.core.resize(parts.core.len().next_multiple_of(SECTOR), 0);
+    let program = made("x86_64-efi", &["-p", "/EFI/debian", "fat", "search", "configfile", "normal"]);
+    let esp = folder.join("esp");
+    fs::write(&esp, &parts.esp).unwrap();
+    let words = ["-o", "-i", esp.to_str().unwrap(), program.to_str().unwrap(), "::/EFI/BOOT/BOOTX64.EFI"];
+    tool("mcopy", words);
+    parts.esp = fs::read(esp).unwrap();
 }
 
 fn json(args: &[&str]) -> (i32, Value) {
@@ -85,7 +107,8 @@ fn judged(image: &Path, format: &str) -> (i32, Vec<(String, String)>) {
 #[test]
 fn a_logical_root_behind_an_mbr_is_as_good() {
     let folder = tempfile::tempdir().unwrap();
-    let parts = parts(folder.path());
+    let mut parts = parts(folder.path());
+    for_mbr(&mut parts, folder.path());
     let path = folder.path().join("disk");
     let (esp, root) = (parts.esp.len() / SECTOR, parts.root.len() / SECTOR);
     fs::File::create(&path).unwrap().set_len(u64::try_from((8192 + esp + root) * SECTOR).unwrap()).unwrap();
@@ -167,8 +190,8 @@ fn block_count(image: &Path) -> u64 {
 #[test]
 fn a_file_system_on_the_whole_disk_is_as_good() {
     let folder = tempfile::tempdir().unwrap();
-    let uuid = "UUID=4a1f7c1e-6d0e-4b5b-9f0c-0d1300000001";
-    for (name, lacks) in [(uuid, &[][..]), ("LABEL=rootfs", &[]), ("/dev/vda", &["cmdline-root-stable"])] {
+    let uuid = format!("UUID={ROOT}");
+    for (name, lacks) in [(uuid.as_str(), &[][..]), ("LABEL=rootfs", &[]), ("/dev/vda", &["cmdline-root-stable"])] {
         let fstab = format!("{uuid} / ext4 defaults,discard 0 1\n");
         let path =
             whole_disk(folder.path(), &fstab, |text| text.replace(&format!("root={uuid}"), &format!("root={name}")));

@@ -233,7 +233,9 @@ impl<'a> Menu<'a> {
             if grubs.is_empty() {
                 others.push(loader);
             }
-            grubs.iter().for_each(|grub| self.program(system, grub, mains));
+            for grub in &grubs {
+                self.program(system, grub, mains);
+            }
         }
         let Some(first) = others.first() else { return };
         let stubs = self.stubs(system);

@@ -2,6 +2,7 @@
 //! the rest of the report is equal to the byte.
 
 mod disk;
+mod grub;
 mod rows;
 
 use crate::common::{bootworthy, tool};
@@ -45,7 +46,7 @@ pub fn run(image: &Path) {
     let healthy = Disk::copy(&whole, &facts, folder.path()).check();
     let usual = checks(&healthy);
     let mut wrong = Vec::new();
-    for variant in ROWS {
+    for variant in ROWS.iter().chain(grub::ROWS) {
         let disk = Disk::copy(&whole, &facts, folder.path());
         (variant.edit)(&disk);
         let report = disk.check();

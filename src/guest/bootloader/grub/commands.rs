@@ -30,6 +30,14 @@ impl Evaluator<'_> {
         }
     }
 
+    /// `normal`, with the menu that it reads unless it says none.
+    fn enter_menu(&mut self, line: u32, file: Option<&Value>, frame: &mut Frame) -> Outcome {
+        match file {
+            Some(file) => self.normal_file(line, file, frame),
+            None => self.normal(line, frame),
+        }
+    }
+
     fn named(
         &mut self,
         line: u32,
@@ -70,10 +78,7 @@ impl Evaluator<'_> {
                 Outcome::END
             }
             "configfile" => self.include(line, arguments.first(), true, frame),
-            "normal" => match arguments.first() {
-                Some(file) => self.normal_file(line, file, frame),
-                None => self.normal(line, frame),
-            },
+            "normal" => self.enter_menu(line, arguments.first(), frame),
             "source" | "." => self.include(line, arguments.first(), false, frame),
             "blscfg" | "bls_import" => self.blscfg(line, !arguments.is_empty(), frame),
             "legacy_configfile"

@@ -42,6 +42,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("menuentry", &["normal"]),
     ("submenu", &["normal"]),
     ("export", &["normal"]),
+    ("blscfg", &["blscfg"]),
     ("regexp", &["regexp"]),
     ("probe", &["probe"]),
 ];

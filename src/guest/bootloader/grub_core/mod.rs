@@ -7,11 +7,15 @@ pub(crate) mod tests;
 
 use crate::bytes::{le_u32, le_u64, slice, text};
 use crate::error::{Error, Result};
+use std::collections::BTreeSet;
 
 /// Bytes of a core that are read; one with every module of GRUB 2.12 has 3 MiB, `grub-mkstandalone` makes 10 of it.
 pub const MAX_CORE: u64 = 32 * crate::limits::MIB;
 /// Objects in a core; GRUB 2.12 has 290 modules.
 const MAX_OBJECTS: usize = 4096;
+
+/// Bytes of its configuration or prefix; grub-install writes three lines.
+const MAX_STRING: usize = 64 << 10;
 
 /// `GRUB_MODULE_MAGIC`, "mimg".
 const MAGIC: u32 = 0x676d_696d;
@@ -28,8 +32,8 @@ const HEADER: usize = 8;
 pub struct Core {
     /// What it runs on.
     pub platform: Platform,
-    /// Names of the modules, in the order in which they are loaded.
-    pub modules: Vec<String>,
+    /// Names of the modules.
+    pub modules: BTreeSet<String>,
     /// Where the others stand, as written; a device may be missing or begin with its comma.
     pub prefix: Option<String>,
     /// Commands that are run before all others.
@@ -90,13 +94,13 @@ impl Core {
 
     /// Whether this module is in it.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.modules.iter().any(|module| module == name)
+        self.modules.contains(name)
     }
 
     fn parse(space: &[u8], platform: Platform) -> Result<Self> {
         let width = platform.width;
         let (mut at, end) = header(space, width).ok_or_else(|| corrupt("no list of modules"))?;
-        let mut core = Self { platform, modules: Vec::new(), prefix: None, config: None, has_memdisk: false };
+        let mut core = Self { platform, modules: BTreeSet::new(), prefix: None, config: None, has_memdisk: false };
         let mut objects = 0_usize;
         while at < end {
             let next = object(space, at, width).ok_or_else(|| corrupt("an object that ends past the end"))?;
@@ -122,12 +126,12 @@ impl Core {
                     let cause = format!("its module {} needs {missing}, which is not before it", module.name);
                     return Err(corrupt(&cause));
                 }
-                self.modules.push(module.name);
+                self.modules.insert(module.name);
             }
             MEMDISK => self.has_memdisk = true,
             // The first is run, and the last prefix is kept (`grub-core/kern/main.c`).
-            CONFIG => drop(self.config.get_or_insert_with(|| string(object.body))),
-            PREFIX => self.prefix = Some(string(object.body)),
+            CONFIG if self.config.is_none() => self.config = Some(string(object.body)?),
+            PREFIX => self.prefix = Some(string(object.body)?),
             _ => {}
         }
         Ok(())
@@ -174,6 +178,13 @@ fn object(space: &[u8], at: usize, width: Width) -> Option<Object<'_>> {
     Some(Object { kind: le_u32(space, at)?, body, end })
 }
 
-fn string(body: &[u8]) -> String {
-    text(body.split(|&byte| byte == 0).next().unwrap_or_default())
+fn string(body: &[u8]) -> Result<String> {
+    let string = body.split(|&byte| byte == 0).next().unwrap_or_default();
+    if string.len() > MAX_STRING {
+        return Err(Error::too_large(
+            "GRUB's core",
+            format!("more than {MAX_STRING} bytes of configuration or prefix"),
+        ));
+    }
+    Ok(text(string))
 }

@@ -71,9 +71,10 @@ impl<'a> Sections<'a> {
     }
 
     fn body(&self, row: &[u8]) -> Option<&'a [u8]> {
-        let (offset, size) = match self.is_64 {
-            true => (le_u64(row, 0x18)?, le_u64(row, 0x20)?),
-            false => (le_u32(row, 0x10)?.into(), le_u32(row, 0x14)?.into()),
+        let (offset, size) = if self.is_64 {
+            (le_u64(row, 0x18)?, le_u64(row, 0x20)?)
+        } else {
+            (le_u32(row, 0x10)?.into(), le_u32(row, 0x14)?.into())
         };
         slice(self.elf, usize::try_from(offset).ok()?, usize::try_from(size).ok()?)
     }

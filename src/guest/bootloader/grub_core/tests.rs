@@ -129,7 +129,7 @@ fn a_core_says_what_it_carries() {
     objects.insert(0, (PREFIX, b"/first\0".to_vec()));
     let expected = Core {
         platform: PC,
-        modules: vec!["biosdisk".to_owned(), "ext2".to_owned()],
+        modules: ["biosdisk", "ext2"].map(str::to_owned).into(),
         prefix: Some("(,gpt1)/boot/grub".to_owned()),
         config: Some("set a=b".to_owned()),
         has_memdisk: true,
@@ -137,7 +137,7 @@ fn a_core_says_what_it_carries() {
     assert_eq!(Core::parse_pc(&core_img(&objects)).unwrap(), expected);
     for (machine, platform, is_64) in [(0x8664, "x86_64-efi", true), (0x14c, "i386-efi", false)] {
         let found = Core::parse_efi(&list(&self::objects(&["fat"], "/EFI/debian", "", is_64), is_64), machine).unwrap();
-        assert_eq!((found.platform.folder, found.modules, found.config), (platform, vec!["fat".to_owned()], None));
+        assert_eq!((found.platform.folder, found.modules, found.config), (platform, ["fat".to_owned()].into(), None));
     }
     let other = Core::parse_efi(&list(&[], true), 0x200).unwrap_err();
     assert_eq!(other.kind, ErrorKind::Unsupported);
@@ -190,6 +190,8 @@ fn sizes_are_bounded_before_anything_is_allocated() {
     let mut image = core_img(&[]);
     image[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
     assert_eq!(Core::parse_pc(&image).unwrap_err().kind, ErrorKind::TooLarge);
+    let long = vec![(CONFIG, vec![b'#'; MAX_STRING + 1])];
+    assert_eq!(Core::parse_pc(&core_img(&long)).unwrap_err().kind, ErrorKind::TooLarge);
     image[12..16].copy_from_slice(&(15_u32 << 20).to_le_bytes());
     assert!(Core::parse_pc(&image).unwrap_err().to_string().contains("its LZMA data end after"));
 }

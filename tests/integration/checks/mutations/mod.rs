@@ -5,6 +5,7 @@ mod drivers;
 mod feeders;
 mod cloud_init;
 mod files;
+mod loader;
 mod login;
 mod services;
 mod units;
