@@ -123,7 +123,7 @@ mod tests {
         disk[8 * 512 + BLOCK_LIST] = 9;
         disk[8 * 512 + BLOCK_LIST + 8] = 7;
         let core = core_img(&objects(&["biosdisk"], "/boot/grub", "", false));
-        disk[9 * 512..9 * 512 + core.len()].copy_from_slice(&core);
+        disk[9 * 512..][..core.len()].copy_from_slice(&core);
         disk
     }
 

@@ -1,4 +1,5 @@
-//! Cores made here, whole and spoilt. Those of `grub-mkimage` are compared by tests/integration/grub_core.rs.
+//! Cores made here, whole and spoilt. Those of `grub-mkimage` are compared by `tests/integration/grub_core.rs`.
+#![expect(clippy::arithmetic_side_effects, reason = "test code")]
 
 use super::*;
 use crate::error::ErrorKind;
