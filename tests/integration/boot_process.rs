@@ -158,7 +158,7 @@ fn swtpm_is_beside_the_machine_and_goes_with_it() {
     }
     let mut folder = Folder::create_by(Path::new(guard())).unwrap();
     let error = start_tpm(&mut folder, Path::new("/bin/false"), "2.0").unwrap_err().to_string();
-    assert!(error.starts_with("swtpm: exit status: 1"), "{error}");
+    assert!(error.contains("swtpm: exit status: 1"), "{error}");
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn assert_empty(place: &Path, how: &str) {
 fn nothing_is_left_of_a_command_that_ends_or_is_ended() {
     let place = tempfile::tempdir().unwrap();
     let ended = whole_command(place.path(), "2").wait().unwrap();
-    assert_eq!(ended.code(), Some(1), "a guest that does not come up is disproved");
+    assert_eq!(ended.code(), Some(3), "what takes longer than it may is not decided");
     assert_empty(place.path(), "its own end");
     let moments = [0, 40, 150, 400, 1000].into_iter().map(Duration::from_millis);
     let signals = [Signal::INT, Signal::KILL, Signal::TERM, Signal::KILL, Signal::INT];
