@@ -72,9 +72,9 @@ fn identities_equal_the_expected_ones() {
         let kind = expected_kind.clone().filter(|kind| KNOWN.contains(&kind.as_str()));
         let wanted = kind.map(|kind| (kind, tag("ID_FS_UUID_ENC"), tag("ID_FS_LABEL_ENC")));
         if wanted.is_some() {
-            compared += 1
+            compared += 1;
         } else {
-            other += 1
+            other += 1;
         }
         if found != wanted && (wanted.is_some() || found.as_ref().is_none_or(|found| !is_named(&found.0))) {
             wrong.push(format!("{}: {found:?}, expected {wanted:?}", expected.display()));

@@ -11,7 +11,7 @@ use std::io::Read;
 fn of(name: &str) -> String {
     let path = corpus("initrd").join(name);
     let size = fs::metadata(&path).unwrap().len();
-    let open = || Ok(Box::new(File::open(&path).unwrap()) as Box<dyn Read>);
+    let open = || -> bootworthy::error::Result<Box<dyn Read>> { Ok(Box::new(File::open(&path).unwrap())) };
     let initrd = inspect(name, size, &open, &wanted(&[]), &Limits::default());
     let segments = initrd.segments.known().unwrap().items.iter();
     let segments = segments.map(|segment| format!("{} {}", segment.compression, segment.entries));

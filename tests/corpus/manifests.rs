@@ -39,9 +39,9 @@ fn every_definition_is_read() {
     assert_eq!(images, 29);
 }
 
-/// Each finding and why it is true: hw_rng_model is in every definition, and since Ussuri no line of Nova reads it
+/// Each finding and why it is true: `hw_rng_model` is in every definition, and since Ussuri no line of Nova reads it
 /// (`_add_rng_device` asks the flavor alone); `AlmaLinux` is no `CentOS` and Flatcar no Fedora, for which the schema has no
-/// words; without a disk on scsi Nova adds no controller for hw_scsi_model.
+/// words; without a disk on scsi Nova adds no controller for `hw_scsi_model`.
 #[test]
 fn only_what_is_true_is_said_of_the_definitions() {
     let mut found: BTreeMap<(String, String), usize> = BTreeMap::new();

@@ -153,8 +153,12 @@ fn nothing_of_a_guest_reaches_the_host_or_the_world() {
     // [::] takes IPv4 as well: the loopback device's own address does not.
     tcp.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, port)));
     udp.extend(UdpSocket::bind((Ipv6Addr::LOCALHOST, port)));
-    tcp.iter().for_each(|listener| listener.set_nonblocking(true).unwrap());
-    udp.iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
+    for listener in &tcp {
+        listener.set_nonblocking(true).unwrap();
+    }
+    for socket in &udp {
+        socket.set_nonblocking(true).unwrap();
+    }
     initrd(files.path(), port);
 
     let (has_arrived, said) = arrives(files.path(), "user,id=net", &tcp, &udp);

@@ -2,7 +2,7 @@
 
 use crate::boot_machine::{boot, proof, raw};
 use crate::variants::Disk;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::Path;
 
 /// A disk whose feeders and driver were changed.
@@ -236,8 +236,7 @@ fn judge(row: &Row, disk: &Disk) -> Vec<String> {
     if report["disagreements"] != json!([]) {
         wrong.push(report["disagreements"].to_string());
     }
-    let is_fit = report["result"] == Value::from(if row.fires.is_ok() { "fit" } else { "unfit" });
-    if !is_fit {
+    if report["result"] != if row.fires.is_ok() { "fit" } else { "unfit" } {
         wrong.push(report["result"].to_string());
     }
     wrong

@@ -6,7 +6,7 @@ use crate::table::{DEBIAN_12, Exception, compare, debian, report};
 use crate::variants;
 use serde_json::{Value, json};
 
-/// dracut leaves virtio_net to the root tree, and the image boots all the same: a warning, and nothing is withheld.
+/// dracut leaves `virtio_net` to the root tree, and the image boots all the same: a warning, and nothing is withheld.
 #[test]
 fn debian_12_with_dracut() {
     let net = ("initrd-virtio-net", "fail", "warning", "virtio_net.ko is not in this initrd");
@@ -106,7 +106,7 @@ fn claims_of_images_as_they_come() {
         assert_eq!(own["verdict"], if parts.is_empty() { "pass" } else { "fail" }, "{name}: {own:#}");
         let places = own["evidence"].as_array().unwrap();
         let is_told = |part: &&str| places.iter().any(|place| place["found"].as_str().unwrap().starts_with(*part));
-        assert!(parts.iter().all(|part| is_told(&part)), "{name}: {own:#}");
+        assert!(parts.iter().all(is_told), "{name}: {own:#}");
         assert!(parts.is_empty() || places.len() == parts.len(), "{name}: {own:#}");
     }
 }

@@ -21,7 +21,7 @@ const ROOT: &str = "4a1f7c1e-6d0e-4b5b-9f0c-0d1200020001";
 const ROOT_PART: &str = "4a1f7c1e-6d0e-4b5b-9f0c-0d1200020013";
 const ESP: &str = "0D12-0002";
 /// Time to the login prompt under TCG on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_mins(15);
 
 struct Build {
     shop: Workshop,

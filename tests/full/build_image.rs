@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What a build on two cores may take.
-const PATIENCE: Duration = Duration::from_secs(360);
+const PATIENCE: Duration = Duration::from_mins(6);
 
-/// Reads a CycloneDX document; the validator has the official schema of 1.5.
+/// Reads a `CycloneDX` document; the validator has the official schema of 1.5.
 const VALIDATE: &str = r"
 import sys
 from cyclonedx.schema import SchemaVersion

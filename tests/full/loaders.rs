@@ -52,7 +52,7 @@ fn make(folder: &Path, seed: &mut u64) {
             ("version", &versions),
         ] {
             if next(seed, 3) > 0 {
-                body += &format!("{key} {}\n", any(seed, values));
+                body = [body.as_str(), key, " ", any(seed, values), "\n"].concat();
             }
         }
         fs::write(folder.join("loader/entries").join(name), body).unwrap();

@@ -1,7 +1,7 @@
 //! The second tier: what is too dear for every run. `.ci/full PART` runs the tests of one module.
 #![allow(missing_docs, unreachable_pub, dead_code, clippy::allow_attributes, reason = "test code")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "test code")]
-#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "test code")]
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::print_stderr, reason = "test code")]
 
 mod boot;
 mod boot_broken;

@@ -32,7 +32,7 @@ pub const KEYS: &[Key] = &[
     may("file", "a file that is written once the packages are installed", Shape::List(&Shape::Table(FILE))),
     may(
         "command",
-        "a script that runs in the tree, after packages, files and users",
+        "a script that runs in the tree, after packages, files and users; the lists of packages are gone by then",
         Shape::List(&Shape::Table(COMMAND)),
     ),
     may("units", "units (services of OpenRC) besides those of the features", Shape::Table(UNITS)),

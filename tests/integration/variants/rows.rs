@@ -34,7 +34,7 @@ impl Variant {
     }
 }
 
-/// What Ubuntu's 00_header adds, in fewer words.
+/// What Ubuntu's `00_header` adds, in fewer words.
 const UBUNTU: &str = r#"
 set partuuid=1
 function initrdfail {
