@@ -95,7 +95,7 @@ const fn prompt(
     meaning: Meaning,
     says: &'static str,
 ) -> Mark {
-    Mark { id, words, until, times: 1, is_prompt: true, meaning, says }
+    Mark { is_prompt: true, ..mark(id, words, until, meaning, says) }
 }
 
 use Meaning::{Disk, Failure, Foreign, Sign};

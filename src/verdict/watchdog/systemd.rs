@@ -62,10 +62,8 @@ pub(in crate::verdict) fn systemd(view: &View<'_>) -> Option<Feeder> {
     if matches!(span, Span::Off | Span::TooLong) {
         return Some(Feeder::Idle(evidence));
     }
-    if let (Some(version), _) = view.apart(version)
-        && asks_once(version)
-    {
-        let (major, minor) = version;
+    let (major, minor) = version(view)?;
+    if asks_once((major, minor)) {
         let reason = format!(
             "systemd {major}.{minor} asks for the watchdog once, at its start, and its driver may be loaded later"
         );
@@ -102,7 +100,8 @@ fn version(view: &View<'_>) -> Option<(u32, u32)> {
         view.miss(Gap::new("which version of systemd is installed is not known"));
         return None;
     };
-    let mut numbers = package.version.split(|c: char| !c.is_ascii_digit()).map(|digits| digits.parse().unwrap_or(0));
+    let upstream = package.version.split_once(':').map_or(package.version.as_str(), |(_, version)| version);
+    let mut numbers = upstream.split(|c: char| !c.is_ascii_digit()).map(|digits| digits.parse().unwrap_or(0));
     Some((numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)))
 }
 

@@ -115,12 +115,16 @@ fn systemd_feeds() {
         ("246.16", Unknown, "asks for the watchdog once"),
         ("247.2", Unknown, "asks for the watchdog once"),
         ("247.3", Pass, "feeds"),
+        ("1:246.16", Unknown, "asks for the watchdog once"),
     ] {
         let mut value = idle(&[("RuntimeWatchdogSec", "60")], "");
         let packages = value["packages"].as_array_mut().unwrap();
         packages.iter_mut().find(|package| package["name"] == "systemd").unwrap()["version"] = json!(version);
         words(&value, "watchdog-armed", word, found);
     }
+    let mut unread = idle(&[("RuntimeWatchdogSec", "60")], "");
+    unread["packages"] = json!({"unknown": {"reason": "no database"}});
+    words(&unread, "watchdog-armed", Unknown, "no database");
     // Without the package systemd takes its place, and the report says that there is none.
     let mut alone = idle(&[("RuntimeWatchdogSec", "60")], "");
     words(&alone, "watchdog-installed", Pass, "is installed");
